@@ -1,0 +1,93 @@
+import type { GateSpec, HealthSpec, ReleaseCommandSpec, Resources, RouteSpec, ServiceKind, SmokeCheck, StaticSpec } from './spec.ts';
+import type { AppName, BuildKey, EnvironmentName, Millis, ReleaseId, ServiceName, WallTime, WorkloadId } from './values.ts';
+
+/** Immutable build result of one service: a folder named by its build key. */
+export interface ArtifactRef {
+  readonly app: AppName;
+  readonly service: ServiceName;
+  readonly key: BuildKey;
+  /** Folder of the service inside the artifact, `.` for its root. */
+  readonly path: string;
+}
+
+/** One service as it runs. `id` is a hash of all other fields except those that may change without a restart. */
+export interface Workload {
+  readonly id: WorkloadId;
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  readonly service: ServiceName;
+  readonly kind: ServiceKind;
+  readonly artifact: ArtifactRef;
+  /** Undefined for `static`. */
+  readonly run?: string;
+  readonly static?: StaticSpec;
+  /** Frozen run-time variables, references to other services already resolved to their `SERVICE` placeholders. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly health: HealthSpec;
+  readonly persist: readonly string[];
+  readonly resources: Resources;
+  readonly drain: Millis;
+  readonly grace: Millis;
+  readonly requestTimeout: Millis;
+}
+
+/** What one service is in one release. */
+export interface ReleasedService {
+  readonly service: ServiceName;
+  readonly workload: Workload;
+  readonly replicas: number;
+  readonly routes: readonly RouteSpec[];
+  readonly overlap: boolean;
+  readonly releaseCommand?: ReleaseCommandSpec & {
+    /** Hash over the trees of `inputs`; compared with the last one that ran in this environment. */
+    readonly inputsHash: string;
+  };
+  /** What the builder needs; the same key never builds twice. */
+  readonly build: BuildRecipe;
+}
+
+export interface BuildRecipe {
+  readonly key: BuildKey;
+  readonly path: string;
+  /** Paths of the repository that the build may see; `['.']` for all of it. */
+  readonly inputs: readonly string[];
+  readonly command?: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A version of an app in an environment. Never changes once written. */
+export interface Release {
+  readonly id: ReleaseId;
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  /** v1, v2 … per app and environment. */
+  readonly number: number;
+  /** Full git SHA of the source, or of the snapshot commit made by `--dirty`. */
+  readonly sha: string;
+  readonly dirty: boolean;
+  /** First line of the commit message. */
+  readonly subject: string;
+  readonly services: readonly ReleasedService[];
+  readonly smoke: readonly SmokeCheck[];
+  readonly strategy: FrozenStrategy;
+  readonly createdAt: WallTime;
+}
+
+export interface FrozenStrategy {
+  readonly type: 'blue-green' | 'rolling' | 'canary' | 'static';
+  readonly steps: readonly number[];
+  readonly bake: Millis;
+  readonly warm: boolean;
+  readonly stepTimeout: Millis;
+  readonly onTimeout: 'hold' | 'promote' | 'rollback';
+  readonly gate: GateSpec;
+}
+
+/** Two releases that would run the very same workloads with the same replicas and routes. */
+export function sameContent(a: Release, b: Release): boolean {
+  const facts = (r: Release): string =>
+    JSON.stringify(
+      [...r.services].sort((x, y) => (x.service < y.service ? -1 : 1)).map((s) => [s.service, s.workload.id, s.replicas, s.routes]),
+    );
+  return facts(a) === facts(b);
+}

@@ -1,0 +1,109 @@
+import type { Pool, RouteTable } from '../domain/route-table.ts';
+import type { Events, Methods } from '../wire/protocol.ts';
+
+/** What a proxy worker is started with: its only argument, as JSON. Listeners arrive as inherited file descriptors. */
+export interface WorkerConfig {
+  readonly name: string;
+  /** Folder with `routes.json` (the last table) and the workers' sockets. */
+  readonly dir: string;
+  readonly controlSocket: string;
+  readonly listeners: readonly InheritedListener[];
+  /** Peers (CIDR) whose forwarding headers are believed. Default none. */
+  readonly trustedProxies: readonly string[];
+  readonly limits: ProxyLimits;
+}
+
+export interface InheritedListener {
+  /** `http`, later `https`; `link-<slot>` for release-local addresses. */
+  readonly name: string;
+  readonly fd: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Times in milliseconds, sizes in bytes. Defaults in proxy/limits.ts. */
+export interface ProxyLimits {
+  readonly headersTimeoutMs: number;
+  /** Longest silence inside a request body. */
+  readonly bodyIdleTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly maxHeaderBytes: number;
+  readonly maxBodyBytes: number;
+  readonly maxConnections: number;
+  readonly connectTimeoutMs: number;
+  /** Requests that may wait while traffic is held, per app and environment. */
+  readonly holdQueue: number;
+  readonly holdTimeoutMs: number;
+}
+
+export interface ProxyMethods extends Methods {
+  hello: { params: Record<string, never>; result: WorkerHello };
+  /** Makes pools known ahead of a commit; may take time. */
+  prepare: { params: { epoch: number; pools: readonly Pool[] }; result: null };
+  /** Replaces the table as a whole or refuses it as a whole (STALE_EPOCH, BAD_TABLE). Once answered no request starts on the old one. */
+  commit: { params: { table: RouteTable }; result: { version: number } };
+  /** Waits until nothing is in flight to the pool; at the deadline ends the rest. Static and unknown pools are idle. */
+  drain: { params: { epoch: number; pool: string; deadlineMs: number }; result: DrainResult };
+  stats: { params: Record<string, never>; result: WorkerStats };
+  /** From now on this connection gets a `stats` event every `everyMs`. */
+  'watch-stats': { params: { everyMs: number }; result: null };
+  /** Stops accepting, lets requests finish (keep-alive connections get `connection: close`), then exits. */
+  finish: { params: { graceMs: number }; result: null };
+  /** Starts a program that inherits this worker's listeners: how a lost keeper gets them back. argv gets the listeners as a last JSON argument. */
+  'spawn-with-listeners': { params: { argv: readonly [string, ...string[]]; logFile: string }; result: { pid: number } };
+}
+
+export interface ProxyEvents extends Events {
+  stats: WorkerStats;
+}
+
+export interface WorkerHello {
+  readonly name: string;
+  readonly pid: number;
+  /** New for every start; counters start at zero with it. */
+  readonly bootId: string;
+  readonly version: number;
+  readonly epoch: number;
+  /** Routes of the stored table that could not be read and were left out. */
+  readonly skippedRoutes: readonly string[];
+}
+
+export interface DrainResult {
+  readonly finished: number;
+  readonly cut: number;
+}
+
+/** Cumulative since the worker's start. */
+export interface WorkerStats {
+  readonly name: string;
+  readonly bootId: string;
+  readonly version: number;
+  readonly connections: number;
+  readonly counts: readonly ArmCounts[];
+}
+
+/** Exact counts of one (release, workload) pair. */
+export interface ArmCounts {
+  readonly release: string;
+  readonly workload: string;
+  readonly app: string;
+  readonly environment: string;
+  /** Requests routed there (candidate requests are not counted). */
+  readonly requests: number;
+  readonly inFlight: number;
+  /** Answered by the app, by status class 1..5 (index 0 unused). */
+  readonly byClass: readonly [number, number, number, number, number, number];
+  /** What a gate counts against the release: 5xx of the app, resets, time-outs, refused connections, before any rescue by stable. */
+  readonly errors: number;
+  /** What a client felt as Signalbox's or the release's cut: proxy-made 5xx, truncated or reset responses. */
+  readonly dropped: number;
+  /** Failed on the canary, answered by stable. */
+  readonly rescued: number;
+  /** Resent to another instance of the same pool. */
+  readonly resent: number;
+  /** Time to first byte; counts per bucket of `latencyBucketsMs`, one more for the rest. */
+  readonly latency: readonly number[];
+}
+
+/** Upper bounds in ms: 1, 2, 5 … 60,000. */
+export const latencyBucketsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000] as const;
