@@ -1,0 +1,197 @@
+/**
+ * The HTTP API as clients see it: paths and JSON bodies, all that the CLI and the dashboard may import.
+ * Every call but `GET /v1/ping` carries `authorization: Bearer <token>`, on the unix socket too.
+ * Errors are `application/problem+json` (ProblemBody) with a fitting status. Lists are paged with `limit` and `before`.
+ *
+ * GET  /v1/ping                                          -> PingBody
+ * GET  /v1/status                                        -> StatusBody
+ * POST /v1/apps/:app/source?ref=REF                      git bundle as the body -> SourceBody
+ * POST /v1/apps/:app/environments/:env/plan              DeployBody -> PlanBody
+ * POST /v1/apps/:app/environments/:env/deploys           DeployBody -> AcceptedBody (202)
+ * POST /v1/apps/:app/environments/:env/rollbacks         RollbackBody -> AcceptedBody (202)
+ * POST /v1/apps/:app/environments/:env/rollout/:verb     verb: promote | abort | pause | resume -> SteeredBody
+ * POST /v1/rollouts/:id/:verb                            the same by id -> SteeredBody
+ * POST /v1/apps/:app/environments/:env/traffic           TrafficBody -> 204
+ * GET  /v1/apps/:app/environments/:env/releases          -> ListBody<ReleaseBody>
+ * GET  /v1/apps/:app/environments/:env/rollouts          -> ListBody<RolloutBody>
+ * GET  /v1/rollouts/:id                                  -> RolloutBody
+ * GET  /v1/rollouts/:id/watch                            server-sent events: `rollout` (RolloutBody), `log` ({service, line}), until it has ended
+ * GET  /v1/events?app=&environment=&after=&limit=        -> ListBody<EventBody>; with accept: text/event-stream they are followed
+ * GET  /v1/apps/:app/environments/:env/logs?service=&release=&tail=&follow=   server-sent events: `line` (LogBody)
+ * GET  /v1/doctor                                        -> DoctorBody
+ * POST /v1/shutdown                                      { instances: boolean } -> 202 (used by `down`)
+ */
+export const apiVersion = 'v1';
+
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly hint: string;
+  readonly retryable: boolean;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export interface PingBody {
+  readonly name: 'signalbox';
+  readonly version: string;
+  readonly pid: number;
+}
+
+export interface ListBody<Row> {
+  readonly items: readonly Row[];
+  /** Pass as `before` for the next page; absent on the last. */
+  readonly next?: string;
+}
+
+export interface SourceBody {
+  readonly sha: string;
+  readonly subject: string;
+}
+
+export interface DeployBody {
+  readonly sha: string;
+  readonly dirty: boolean;
+  readonly folder: string;
+  readonly folderName: string;
+  readonly strategy?: 'blue-green' | 'rolling' | 'canary';
+}
+
+export interface RollbackBody {
+  /** `3` or `v3`. */
+  readonly to?: string;
+  readonly force?: boolean;
+}
+
+export interface TrafficBody {
+  readonly kind: 'open' | 'hold' | 'stop';
+  readonly message?: string;
+}
+
+export interface AcceptedBody {
+  readonly rolloutId: string;
+  readonly release: string;
+}
+
+export interface SteeredBody {
+  readonly rolloutId: string;
+}
+
+export interface PlanBody {
+  readonly release: string;
+  readonly operations: readonly string[];
+  readonly notes: readonly string[];
+  readonly memory: { readonly neededMb: number | null; readonly availableMb: number | null; readonly warmMb: number | null };
+  readonly refused?: ReasonBody;
+}
+
+export interface ReasonBody {
+  readonly code: string;
+  readonly message: string;
+  readonly service?: string;
+  readonly log?: readonly string[];
+}
+
+/** Times are ISO 8601 UTC; durations end in Ms. */
+export interface RolloutBody {
+  readonly id: string;
+  readonly app: string;
+  readonly environment: string;
+  readonly kind: 'deploy' | 'rollback';
+  /** `v3`. */
+  readonly release: string;
+  readonly from: string | null;
+  readonly sha: string;
+  readonly subject: string;
+  readonly phase: string;
+  readonly ended: boolean;
+  /** All traffic is on the release. */
+  readonly live: boolean;
+  readonly reason?: ReasonBody;
+  readonly weights: readonly { readonly release: string; readonly percent: number }[];
+  readonly steps: readonly { readonly name: string; readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped'; readonly durationMs?: number }[];
+  /** What the gate or the bake watch says at the moment, in one sentence. */
+  readonly verdict?: string;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly liveAt: string | null;
+  readonly endedAt: string | null;
+  readonly durationMs: number;
+  readonly switchMs: number | null;
+  readonly restoreMs: number | null;
+  readonly requests: { readonly served: number; readonly dropped: number };
+}
+
+export interface ReleaseBody {
+  readonly id: string;
+  readonly release: string;
+  readonly sha: string;
+  readonly subject: string;
+  readonly dirty: boolean;
+  readonly createdAt: string;
+  readonly state: 'live' | 'warm' | 'candidate' | 'kept';
+  readonly services: readonly { readonly name: string; readonly kind: string; readonly workload: string }[];
+}
+
+export interface EventBody {
+  readonly sequence: number;
+  readonly type: string;
+  readonly at: string;
+  readonly app?: string;
+  readonly environment?: string;
+  readonly rollout?: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface LogBody {
+  readonly service: string;
+  readonly release: string;
+  readonly instance: string;
+  readonly text: string;
+}
+
+export interface StatusBody {
+  readonly version: string;
+  readonly home: string;
+  readonly addresses: { readonly http: number; readonly https: number | null; readonly api: number };
+  readonly dataPlane: { readonly ready: boolean; readonly workers: number; readonly skippedRoutes: readonly string[] };
+  readonly environments: readonly EnvironmentStatusBody[];
+}
+
+export interface EnvironmentStatusBody {
+  readonly app: string;
+  readonly environment: string;
+  readonly release: string | null;
+  readonly proven: string | null;
+  readonly traffic: 'open' | 'hold' | 'stop';
+  readonly urls: readonly string[];
+  readonly weights: readonly { readonly release: string; readonly percent: number }[];
+  readonly rollout: RolloutBody | null;
+  readonly services: readonly ServiceStatusBody[];
+  /** What runs against what was declared; empty when all is as it should be. */
+  readonly drift: readonly string[];
+}
+
+export interface ServiceStatusBody {
+  readonly service: string;
+  readonly release: string;
+  readonly kind: string;
+  readonly declared: number;
+  readonly running: number;
+  readonly restarts: number;
+  readonly memoryMb: number | null;
+  readonly fault?: string;
+}
+
+export interface DoctorBody {
+  readonly checks: readonly DoctorCheck[];
+}
+
+export interface DoctorCheck {
+  readonly name: string;
+  readonly state: 'ok' | 'warning' | 'failed';
+  readonly detail: string;
+  readonly fix?: string;
+}

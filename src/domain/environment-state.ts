@@ -1,0 +1,59 @@
+import type { Arm } from './route-table.ts';
+import type { AppName, EnvironmentKey, EnvironmentName, ReleaseId, WorkloadId } from './values.ts';
+
+/** Decisions about one environment: what shall run and who gets the traffic. The world is made to follow it. */
+export interface EnvironmentState {
+  readonly key: EnvironmentKey;
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  /** Arms with weight; empty before the first switch. Adds up to 10,000 or is empty. */
+  readonly arms: readonly Arm[];
+  /** Releases reachable only as candidates. */
+  readonly candidates: readonly ReleaseId[];
+  /** Workloads that shall run, and how many instances of each. Nothing else of this environment does. */
+  readonly desired: readonly DesiredWorkload[];
+  /** Last release that went through its bake. */
+  readonly proven: ReleaseId | null;
+  readonly traffic: { readonly kind: 'open' | 'hold' | 'stop'; readonly message?: string };
+  readonly candidateToken: string;
+  readonly nextRelease: number;
+  /** Service -> inputs hash of the release command that last succeeded here. */
+  readonly commandsDone: Readonly<Record<string, string>>;
+  /** Grows with each change. */
+  readonly revision: number;
+}
+
+export interface DesiredWorkload {
+  readonly workload: WorkloadId;
+  readonly release: ReleaseId;
+  readonly replicas: number;
+  /** Starts only when no other workload of the same service is left. */
+  readonly exclusive: boolean;
+}
+
+/** The release with all traffic; null while it is split or there is none. */
+export function liveRelease(environment: EnvironmentState): ReleaseId | null {
+  return environment.arms.length === 1 ? (environment.arms[0]?.release ?? null) : null;
+}
+
+/** The release that answers for a failing canary: the stable arm. */
+export function stableRelease(environment: EnvironmentState): ReleaseId | null {
+  return environment.arms.find((arm) => arm.role === 'stable')?.release ?? null;
+}
+
+export function newEnvironment(names: { app: AppName; environment: EnvironmentName; candidateToken: string }): EnvironmentState {
+  return {
+    key: `${names.app}/${names.environment}` as EnvironmentKey,
+    app: names.app,
+    environment: names.environment,
+    arms: [],
+    candidates: [],
+    desired: [],
+    proven: null,
+    traffic: { kind: 'open' },
+    candidateToken: names.candidateToken,
+    nextRelease: 1,
+    commandsDone: {},
+    revision: 0,
+  };
+}

@@ -1,0 +1,65 @@
+import { SignalboxError } from './errors.ts';
+import type { AppSpec, RouteSpec, ServiceSpec, SmokeCheck, StrategySpec } from './spec.ts';
+import type { AppName, EnvironmentName } from './values.ts';
+
+/** An app as it is in one environment: hosts, replicas, variables and strategy merged. */
+export interface EnvironmentView {
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  /** In the order of the file. */
+  readonly services: readonly ServiceSpec[];
+  readonly smoke: readonly SmokeCheck[];
+  readonly strategy: StrategySpec;
+}
+
+/**
+ * Merges an environment into the app. Variables of the environment win over those of a service. Hosts: a service named under
+ * `hosts` gets that host; others with the same original host follow it; outside production every remaining host gets the
+ * environment's name in front (`staging.docs.localhost`), so that no environment answers for another.
+ * @throws UNKNOWN_ENVIRONMENT
+ */
+export function resolveEnvironment(spec: AppSpec, name: EnvironmentName): EnvironmentView {
+  const environment = Object.hasOwn(spec.environments, name) ? spec.environments[name] : undefined;
+  if (environment === undefined)
+    throw new SignalboxError('UNKNOWN_ENVIRONMENT', `${spec.app} has no environment ${name}; it has ${Object.keys(spec.environments).join(', ')}.`);
+  const hostOf = hostMapping(spec, name);
+  return {
+    app: spec.app,
+    environment: name,
+    services: Object.values(spec.services).map((service) => ({
+      ...service,
+      replicas: (own(environment.replicas, service.name) ?? service.replicas),
+      env: service.kind === 'static' ? service.env : { ...service.env, ...environment.env },
+      routes: service.routes.map((route) => ({ ...route, host: hostOf(service, route) })),
+    })),
+    smoke: spec.smoke.map((check) => (check.host === undefined ? check : { ...check, host: mapSmokeHost(spec, hostOf, check.host) })),
+    strategy: environment.strategy ?? spec.strategy,
+  };
+}
+
+type HostOf = (service: ServiceSpec, route: RouteSpec) => string;
+
+function hostMapping(spec: AppSpec, name: EnvironmentName): HostOf {
+  const hosts = spec.environments[name]?.hosts ?? {};
+  const followed = new Map<string, string>();
+  for (const service of Object.values(spec.services)) {
+    const host = own(hosts, service.name);
+    if (host === undefined) continue;
+    for (const route of service.routes) if (!followed.has(route.host)) followed.set(route.host, host);
+  }
+  return (service, route) =>
+    own(hosts, service.name) ?? followed.get(route.host) ?? (name === 'production' ? route.host : prefixed(route.host, name));
+}
+
+/** `*` cannot be told apart by a prefix; the configuration refuses it outside production unless `hosts` names the service. */
+const prefixed = (host: string, name: EnvironmentName): string =>
+  host === '*' ? host : host.startsWith('*.') ? `*.${name}.${host.slice(2)}` : `${name}.${host}`;
+
+function mapSmokeHost(spec: AppSpec, hostOf: HostOf, host: string): string {
+  for (const service of Object.values(spec.services))
+    for (const route of service.routes) if (route.host === host) return hostOf(service, route);
+  return host;
+}
+
+const own = <Value>(record: Readonly<Record<string, Value>>, key: string): Value | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined;

@@ -1,0 +1,133 @@
+import type { Release, ReleasedService } from '../release.ts';
+import type { GateSpec, SmokeCheck } from '../spec.ts';
+import type { BuildKey, Millis, ReleaseId, WorkloadId } from '../values.ts';
+import type { RolloutKind } from './state.ts';
+
+/** The frozen facts a rollout is carried out by. `describePlan` prints the same object that drives the run. */
+export interface RolloutPlan {
+  readonly kind: RolloutKind;
+  readonly release: ReleaseId;
+  readonly from: ReleaseId | null;
+  readonly builds: readonly { readonly service: string; readonly key: BuildKey; readonly cached: boolean }[];
+  readonly releaseCommands: readonly { readonly service: string; readonly run: string; readonly timeout: Millis }[];
+  /** Workloads that do not run yet. */
+  readonly starts: readonly PlannedStart[];
+  /** Services whose workload goes on unchanged. */
+  readonly unchanged: readonly string[];
+  readonly smoke: readonly SmokeCheck[];
+  /** Weights in basis points, rising, the last is 10,000. */
+  readonly steps: readonly number[];
+  readonly strategy: 'blue-green' | 'rolling' | 'canary' | 'static';
+  readonly bake: Millis;
+  readonly warm: boolean;
+  readonly stepTimeout: Millis;
+  readonly onTimeout: 'hold' | 'promote' | 'rollback';
+  readonly gate: GateSpec;
+  readonly notes: readonly string[];
+}
+
+export interface PlannedStart {
+  readonly workload: WorkloadId;
+  readonly service: string;
+  readonly replicas: number;
+  /** From the first instance start to healthy. */
+  readonly deadline: Millis;
+  /** `switch`: an exclusive worker that starts only when its predecessor has stopped. */
+  readonly when: 'before' | 'switch';
+}
+
+export interface PlanFacts {
+  readonly kind: RolloutKind;
+  readonly release: Release;
+  /** Release with traffic now. */
+  readonly live: Release | null;
+  readonly cached: ReadonlySet<BuildKey>;
+  /** Service -> inputs hash of the release command that last succeeded in this environment. */
+  readonly commandsDone: Readonly<Record<string, string>>;
+  /** Workloads that run at the moment of planning. */
+  readonly running: ReadonlySet<WorkloadId>;
+  readonly notes: readonly string[];
+}
+
+/** Weight of full traffic in basis points. */
+export const fullWeight = 10_000;
+
+export function planRollout(facts: PlanFacts): RolloutPlan {
+  const { release, live, kind } = facts;
+  const liveWorkloads = new Set(live?.services.map((s) => s.workload.id) ?? []);
+  const fresh = release.services.filter((s) => !liveWorkloads.has(s.workload.id));
+  return {
+    kind,
+    release: release.id,
+    from: live?.id ?? null,
+    builds: fresh.map((s) => ({ service: s.service, key: s.build.key, cached: facts.cached.has(s.build.key) })),
+    releaseCommands: kind === 'rollback' ? [] : release.services.flatMap((s) => neededCommand(s, facts.commandsDone)),
+    starts: fresh.filter((s) => s.workload.kind !== 'static').map((s) => plannedStart(s, live)),
+    unchanged: release.services.filter((s) => liveWorkloads.has(s.workload.id)).map((s) => s.service),
+    smoke: release.smoke,
+    steps: stepsOf(release, live, kind),
+    strategy: release.strategy.type,
+    bake: release.strategy.bake,
+    warm: release.strategy.warm,
+    stepTimeout: release.strategy.stepTimeout,
+    onTimeout: release.strategy.onTimeout,
+    gate: release.strategy.gate,
+    notes: facts.notes,
+  };
+}
+
+function neededCommand(s: ReleasedService, done: Readonly<Record<string, string>>): RolloutPlan['releaseCommands'] {
+  const command = s.releaseCommand;
+  if (!command || (command.when === 'changed' && done[s.service] === command.inputsHash)) return [];
+  return [{ service: s.service, run: command.run, timeout: command.timeout }];
+}
+
+function plannedStart(s: ReleasedService, live: Release | null): PlannedStart {
+  const replacesWorker = s.workload.kind === 'worker' && !s.overlap && live?.services.some((l) => l.service === s.service);
+  return {
+    workload: s.workload.id,
+    service: s.service,
+    replicas: s.replicas,
+    deadline: s.workload.health.deadline,
+    when: replacesWorker ? 'switch' : 'before',
+  };
+}
+
+/** Rollbacks, first deploys and static switches go straight to full traffic. */
+function stepsOf(release: Release, live: Release | null, kind: RolloutKind): readonly number[] {
+  if (kind === 'rollback' || !live || release.strategy.type === 'static' || release.strategy.type === 'blue-green') return [fullWeight];
+  if (release.strategy.type === 'canary') return [...release.strategy.steps, fullWeight];
+  const widest = Math.max(1, ...release.services.map((s) => s.replicas));
+  return Array.from({ length: widest }, (_, i) => Math.round((fullWeight * (i + 1)) / widest));
+}
+
+/** Replicas of a planned start at a step: all at once, except that a rolling strategy grows with its weight. */
+export function replicasAt(plan: RolloutPlan, start: PlannedStart, step: number): number {
+  if (plan.strategy !== 'rolling' || plan.steps.length === 1) return start.replicas;
+  const weight = plan.steps[Math.max(0, Math.min(step, plan.steps.length - 1))] ?? fullWeight;
+  return Math.max(1, Math.ceil((start.replicas * weight) / fullWeight));
+}
+
+/** One line per operation, in order: exactly what the run does. */
+export function describePlan(plan: RolloutPlan): readonly string[] {
+  const lines: string[] = [];
+  for (const b of plan.builds) lines.push(b.cached ? `use build of ${b.service} (${b.key.slice(0, 12)}, kept)` : `build ${b.service} (${b.key.slice(0, 12)})`);
+  for (const c of plan.releaseCommands) lines.push(`run once for ${c.service}: ${c.run} (at most ${seconds(c.timeout)})`);
+  for (const s of plan.starts)
+    if (s.when === 'before') lines.push(`start ${s.service} x${replicasAt(plan, s, 0)}, healthy within ${seconds(s.deadline)}`);
+  for (const name of plan.unchanged) lines.push(`keep ${name} as it runs`);
+  if (plan.smoke.length > 0) lines.push(`check ${plan.smoke.map((c) => c.path).join(' ')} on the new release`);
+  plan.steps.forEach((weight, i) => {
+    const last = i === plan.steps.length - 1;
+    if (plan.strategy === 'rolling' && i > 0) lines.push(`grow to ${percent(weight)} of the instances, wait until healthy`);
+    lines.push(last ? 'move all traffic' : `move ${percent(weight)} of traffic${plan.strategy === 'canary' ? ', watch' : ''}`);
+  });
+  for (const s of plan.starts) if (s.when === 'switch') lines.push(`stop the old ${s.service}, then start the new one`);
+  if (plan.smoke.length > 0) lines.push('check the same on the route');
+  lines.push(`bake ${seconds(plan.bake)}${plan.from && plan.warm ? `, ${plan.from} kept warm` : ''}`);
+  if (plan.from) lines.push(`stop what only ${plan.from} needs`);
+  return lines;
+}
+
+const seconds = (ms: Millis): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
+const percent = (weight: number): string => `${weight / 100}%`;

@@ -1,0 +1,113 @@
+import type { BakeWatch } from '../bake-watch.ts';
+import type { GateState } from '../gate.ts';
+import type { EnvironmentKey, Instant, Millis, ReleaseId, RolloutId, WallTime, WorkloadId } from '../values.ts';
+import type { RolloutPlan } from './plan.ts';
+
+export const phases = [
+  'queued',
+  'preparing',
+  'starting',
+  'verifying',
+  'shifting',
+  'baking',
+  'rolling-back',
+  'held',
+  'succeeded',
+  'rolled-back',
+  'failed',
+  'cancelled',
+  'superseded',
+] as const;
+
+/** Where a rollout stands; docs/states.md is printed from this and `moves`. */
+export type Phase = (typeof phases)[number];
+
+export const terminalPhases = ['succeeded', 'rolled-back', 'failed', 'cancelled', 'superseded'] as const satisfies readonly Phase[];
+export type TerminalPhase = (typeof terminalPhases)[number];
+export const isTerminal = (phase: Phase): phase is TerminalPhase => (terminalPhases as readonly Phase[]).includes(phase);
+
+/** Why a rollout failed, was undone or is held: said once, shown everywhere. */
+export interface Reason {
+  /** From the error catalogue. */
+  readonly code: string;
+  readonly message: string;
+  readonly service?: string;
+  /** The app's own last log lines, where it was the app. */
+  readonly log?: readonly string[];
+}
+
+/** Something the executor was asked for and has not answered yet. Persisted with the rollout, so a crash loses none. */
+export interface OutstandingEffect {
+  readonly id: string;
+  readonly effect: Effect;
+}
+
+/**
+ * What a rollout asks of the world, in the core's words. Each is idempotent; its result comes back as an event naming the id.
+ */
+export type Effect =
+  /** Build every artifact of the plan that is not there yet. */
+  | { readonly type: 'build' }
+  | { readonly type: 'release-command'; readonly service: string }
+  /** Make the release reachable as a candidate, then run the smoke list against it. */
+  | { readonly type: 'smoke-candidate' }
+  /** Publish the environment's traffic (already decided and stored) and wait until every worker serves it. */
+  | { readonly type: 'publish'; readonly purpose: 'shift' | 'restore'; readonly verifyHealth: boolean }
+  | { readonly type: 'smoke-route' };
+
+export type RolloutKind = 'deploy' | 'rollback';
+
+export interface Rollout {
+  readonly id: RolloutId;
+  readonly environment: EnvironmentKey;
+  readonly kind: RolloutKind;
+  readonly release: ReleaseId;
+  readonly plan: RolloutPlan;
+  readonly phase: Phase;
+  /** Set while `held`: where it goes on. */
+  readonly heldIn: Exclude<Phase, 'held' | TerminalPhase | 'queued'> | null;
+  readonly reason: Reason | null;
+  /** The phase that follows `rolling-back`. */
+  readonly endsAs: 'rolled-back' | 'superseded' | null;
+  /** Release that had all traffic when this one was cleared to shift; null on a first deploy. */
+  readonly from: ReleaseId | null;
+  /** Where an automatic rollback goes: the last proven release, warm as long as this rollout runs. */
+  readonly fallback: ReleaseId | null;
+  /** Index into plan.steps; the weight that is (or is being) served. -1 before the first shift. */
+  readonly step: number;
+  /** The current step's table is served by every worker. */
+  readonly stepServed: boolean;
+  readonly trafficMoved: boolean;
+  /** Release commands still to run, in order. */
+  readonly commandsLeft: readonly string[];
+  /** Checked workloads of the plan -> healthy at the moment. */
+  readonly health: Readonly<Record<WorkloadId, boolean>>;
+  /** Candidate smoke passed; waits for clearance. */
+  readonly verified: boolean;
+  readonly routeSmokePassed: boolean;
+  readonly gate: GateState | null;
+  readonly bake: BakeWatch | null;
+  /** When the clock of the current phase runs out; null when it has none. */
+  readonly deadline: Instant | null;
+  /** Time left on a stopped clock (pause, held, blind observation). */
+  readonly clockLeft: Millis | null;
+  readonly outstanding: readonly OutstandingEffect[];
+  readonly nextEffect: number;
+  readonly times: RolloutTimes;
+  /** Newest first promise: the rollout that replaced this one. */
+  readonly supersededBy: RolloutId | null;
+  /** Requests of the environment seen by the data plane while this rollout ran. */
+  readonly traffic: { readonly served: number; readonly dropped: number };
+}
+
+/** Milliseconds of wall clock, for people. `switchMs` is measured, monotonic. */
+export interface RolloutTimes {
+  readonly createdAt: WallTime;
+  readonly startedAt: WallTime | null;
+  readonly liveAt: WallTime | null;
+  readonly endedAt: WallTime | null;
+  /** Last required check passed -> commit acknowledged by every worker. */
+  readonly switchMs: number | null;
+  /** Failure seen -> old table acknowledged by every worker. */
+  readonly restoreMs: number | null;
+}

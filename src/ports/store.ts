@@ -1,0 +1,84 @@
+import type { EnvironmentState } from '../domain/environment-state.ts';
+import type { Release, Workload } from '../domain/release.ts';
+import type { Rollout } from '../domain/rollout/state.ts';
+import type { AppName, EnvironmentKey, EnvironmentName, Epoch, Instant, ReleaseId, RolloutId, WallTime, WorkloadId } from '../domain/values.ts';
+
+/**
+ * All decisions. Asynchronous: a stalled disk must not stop probes or the API. Every write is one transaction, on disk when
+ * the promise resolves. Suite: test/conformance/store.ts.
+ */
+export interface Store {
+  /**
+   * Takes the installation for this process until it ends (a lock the kernel releases) and returns a new, higher epoch.
+   * @throws HOME_IN_USE when another control plane has it.
+   */
+  acquire(): Promise<{ readonly epoch: Epoch; readonly clockBase: Instant }>;
+  /** All or nothing. @throws STALE_EPOCH, CONFLICT (a revision moved), STORE_FULL, STORE_STALLED. */
+  commit(change: Change): Promise<void>;
+
+  app(name: AppName): Promise<AppRecord | null>;
+  apps(): Promise<readonly AppRecord[]>;
+  environment(key: EnvironmentKey): Promise<EnvironmentState | null>;
+  environments(): Promise<readonly EnvironmentState[]>;
+  release(id: ReleaseId): Promise<Release | null>;
+  /** Newest first. */
+  releases(key: EnvironmentKey, page: Page): Promise<readonly Release[]>;
+  workloads(ids: readonly WorkloadId[]): Promise<readonly Workload[]>;
+  rollout(id: RolloutId): Promise<Rollout | null>;
+  /** Newest first; all environments without a key. */
+  rollouts(filter: { readonly environment?: EnvironmentKey; readonly active?: boolean }, page: Page): Promise<readonly Rollout[]>;
+  /** Ascending by sequence, from `after` on (exclusive). */
+  events(filter: EventFilter): Promise<readonly StoredEvent[]>;
+  /** Removes releases and their events beyond the limits; never the kept ones. Returns what was removed. */
+  prune(limits: { readonly releasesPerEnvironment: number; readonly events: number; readonly keep: readonly ReleaseId[] }): Promise<readonly ReleaseId[]>;
+  close(): Promise<void>;
+}
+
+/** `before`: continue below this sort key (the last row's id of the page before). `limit` 1 to 500. */
+export interface Page {
+  readonly limit: number;
+  readonly before?: string;
+}
+
+export interface AppRecord {
+  readonly name: AppName;
+  /** Identity of the repository that deployed it first: its root commits. */
+  readonly repository: string;
+  readonly createdAt: WallTime;
+}
+
+export interface Change {
+  readonly epoch: Epoch;
+  /** Monotonic time of the decision; the next control plane's clock starts from the newest. */
+  readonly at: Instant;
+  readonly apps?: readonly AppRecord[];
+  /** Written only if the stored revision is exactly one lower (or it is new with revision 0). */
+  readonly environments?: readonly EnvironmentState[];
+  readonly releases?: readonly Release[];
+  readonly rollouts?: readonly Rollout[];
+  readonly events?: readonly NewEvent[];
+}
+
+export interface NewEvent {
+  readonly type: string;
+  readonly at: WallTime;
+  readonly app?: AppName;
+  readonly environment?: EnvironmentName;
+  readonly rollout?: RolloutId;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface StoredEvent extends NewEvent {
+  /** Rises without gaps worth relying on. */
+  readonly sequence: number;
+}
+
+export interface EventFilter {
+  readonly after?: number;
+  /** The newest `limit` instead of the oldest after `after`. */
+  readonly newest?: boolean;
+  readonly app?: AppName;
+  readonly environment?: EnvironmentName;
+  readonly rollout?: RolloutId;
+  readonly limit: number;
+}
