@@ -21,18 +21,23 @@ export interface EnvironmentView {
 export function resolveEnvironment(spec: AppSpec, name: EnvironmentName): EnvironmentView {
   const environment = Object.hasOwn(spec.environments, name) ? spec.environments[name] : undefined;
   if (environment === undefined)
-    throw new SignalboxError('UNKNOWN_ENVIRONMENT', `${spec.app} has no environment ${name}; it has ${Object.keys(spec.environments).join(', ')}.`);
+    throw new SignalboxError(
+      'UNKNOWN_ENVIRONMENT',
+      `${spec.app} has no environment ${name}; it has ${Object.keys(spec.environments).join(', ')}.`,
+    );
   const hostOf = hostMapping(spec, name);
   return {
     app: spec.app,
     environment: name,
     services: Object.values(spec.services).map((service) => ({
       ...service,
-      replicas: (own(environment.replicas, service.name) ?? service.replicas),
+      replicas: own(environment.replicas, service.name) ?? service.replicas,
       env: service.kind === 'static' ? service.env : { ...service.env, ...environment.env },
       routes: service.routes.map((route) => ({ ...route, host: hostOf(service, route) })),
     })),
-    smoke: spec.smoke.map((check) => (check.host === undefined ? check : { ...check, host: mapSmokeHost(spec, hostOf, check.host) })),
+    smoke: spec.smoke.map((check) =>
+      check.host === undefined ? check : { ...check, host: mapSmokeHost(spec, hostOf, check.host) },
+    ),
     strategy: environment.strategy ?? spec.strategy,
   };
 }

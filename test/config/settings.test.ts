@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { readSettings } from '../../src/config/settings.ts';
+import { hasCode } from '../../src/domain/errors.ts';
+
+const user = { root: false, homeFolder: '/home/ada', cwd: '/srv' };
+const root = { ...user, root: true, homeFolder: '/root' };
+
+test('without any variable everything listens on loopback, on ports an ordinary user may have', () => {
+  expect(readSettings({}, user)).toEqual({
+    home: '/home/ada/.signalbox',
+    http: { host: '127.0.0.1', port: 8080, httpsPort: 8443 },
+    api: { host: '127.0.0.1', port: 7070 },
+    remote: null,
+    proxyWorkers: 1,
+    trustedProxies: [],
+    retention: { releases: 10, artifactBytes: 20 * 1024 ** 3 },
+    color: true,
+  });
+});
+
+test('root gets the ports of the web, still on loopback', () => {
+  expect(readSettings({}, root).http).toEqual({ host: '127.0.0.1', port: 80, httpsPort: 443 });
+});
+
+test('an empty variable is an unset one', () => {
+  expect(readSettings({ SIGNALBOX_HTTP_PORT: '', SIGNALBOX_HOME: ' ', NO_COLOR: '' }, user)).toEqual(readSettings({}, user));
+});
+
+test('the home may be relative or start with ~', () => {
+  expect(readSettings({ SIGNALBOX_HOME: 'box' }, user).home).toBe('/srv/box');
+  expect(readSettings({ SIGNALBOX_HOME: '~/box' }, user).home).toBe('/home/ada/box');
+});
+
+test('values are read as documented', () => {
+  const settings = readSettings(
+    {
+      SIGNALBOX_HTTP_PORT: '0',
+      SIGNALBOX_URL: 'https://box.example/',
+      SIGNALBOX_TOKEN: 't',
+      SIGNALBOX_KEEP_ARTIFACT_BYTES: '500MiB',
+      SIGNALBOX_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+      NO_COLOR: '1',
+    },
+    user,
+  );
+  expect(settings).toMatchObject({
+    http: { port: 0 },
+    remote: { url: 'https://box.example', token: 't' },
+    trustedProxies: ['10.0.0.0/8', '::1'],
+    color: false,
+  });
+  expect(settings.retention.artifactBytes).toBe(500 * 1024 ** 2);
+});
+
+test.each([
+  ['SIGNALBOX_HTTP_PORT', '70000'],
+  ['SIGNALBOX_API_PORT', '7070x'],
+  ['SIGNALBOX_PROXY_WORKERS', '0'],
+  ['SIGNALBOX_URL', 'box.example'],
+  ['SIGNALBOX_KEEP_ARTIFACT_BYTES', '5'],
+  ['SIGNALBOX_TRUSTED_PROXIES', '10.0.0.0/40'],
+  ['SIGNALBOX_API_HOST', 'http://x'],
+])('%s=%s is one clear error that names the variable', (name, value) => {
+  let caught: unknown;
+  try {
+    readSettings({ [name]: value }, user);
+  } catch (error) {
+    caught = error;
+  }
+  expect(hasCode(caught, 'BAD_SETTING') && caught.message).toContain(name);
+});
