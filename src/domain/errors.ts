@@ -26,12 +26,22 @@ export const catalogue = {
   },
   BAD_TABLE: { title: 'A route table was refused', hint: 'Nothing was changed. Report this with the message.', retryable: false },
   CONFIG_INVALID: { title: 'signalbox.yaml has a mistake', hint: 'Mend the line named in the message.', retryable: false },
+  CONFLICT: {
+    title: 'Somebody else changed it at the same time',
+    hint: 'Look at the current state, then try again.',
+    retryable: true,
+  },
   CONTROL_PLANE_UNREACHABLE: {
     title: 'No control plane answers',
     hint: 'Start it with `signalbox up`, or set SIGNALBOX_URL and SIGNALBOX_TOKEN to reach another machine.',
     retryable: true,
   },
   FILE_EXISTS: { title: 'The file is there already', hint: 'Use --force to replace it.', retryable: false },
+  HOME_IN_USE: {
+    title: 'Another control plane has this home',
+    hint: 'Use the one that runs, or stop it first; another $SIGNALBOX_HOME is another installation.',
+    retryable: false,
+  },
   HOME_UNUSABLE: {
     title: 'The home folder cannot be used',
     hint: 'Check owner, mode and space of $SIGNALBOX_HOME, or choose another with --home.',
@@ -77,6 +87,31 @@ export const catalogue = {
   STALE_EPOCH: {
     title: 'A newer control plane has taken over',
     hint: 'Only one control plane runs per home; this one must stop.',
+    retryable: false,
+  },
+  STORE_CORRUPT: {
+    title: 'The database is damaged',
+    hint: 'Traffic goes on. Keep a copy of the file and of its -wal, then put back a backup or repair it with `sqlite3 <file> .recover`.',
+    retryable: false,
+  },
+  STORE_FULL: {
+    title: 'The disk of the database is full',
+    hint: 'Make room on that disk; traffic goes on, and rollbacks still work for a while.',
+    retryable: true,
+  },
+  STORE_NEWER: {
+    title: 'The database was written by a newer Signalbox',
+    hint: 'Start the version that wrote it, or a newer one.',
+    retryable: false,
+  },
+  STORE_STALLED: {
+    title: 'The database did not answer in time',
+    hint: 'The disk is stalled or another process holds the database; traffic goes on. Look at the current state before trying again.',
+    retryable: true,
+  },
+  STORE_UNREACHABLE: {
+    title: 'The database cannot be read or written',
+    hint: 'Check that its folder exists, belongs to the user who runs Signalbox and is not mounted read-only, and that the disk is well.',
     retryable: false,
   },
   TOO_LARGE: {
