@@ -19,10 +19,16 @@ export interface KeeperMethods extends Methods {
   /** A command that runs once; idempotent by `spec.id`: a second call joins the first. Resolves at once, see `runs`. */
   run: { params: { epoch: number; spec: RunSpec }; result: RunState };
   /** Ends a running command's processes; its state then says `timed-out` or `cancelled`. */
-  'end-run': { params: { epoch: number; id: string; graceMs: number; reason: 'timed-out' | 'cancelled' }; result: RunState | null };
+  'end-run': {
+    params: { epoch: number; id: string; graceMs: number; reason: 'timed-out' | 'cancelled' };
+    result: RunState | null;
+  };
   /** Forgets a finished run's record. */
   'forget-run': { params: { epoch: number; id: string }; result: null };
-  list: { params: Record<string, never>; result: { instances: readonly InstanceState[]; runs: readonly RunState[]; workers: readonly WorkerState[] } };
+  list: {
+    params: Record<string, never>;
+    result: { instances: readonly InstanceState[]; runs: readonly RunState[]; workers: readonly WorkerState[] };
+  };
   /** Ends the keeper; with `all` also workers and instances. */
   shutdown: { params: { epoch: number; all: boolean }; result: null };
 }
@@ -31,6 +37,16 @@ export interface KeeperEvents extends Events {
   instance: InstanceState;
   run: RunState;
   worker: WorkerState;
+}
+
+/** The keeper's first argument, as JSON. Inherited listeners come as a JSON list of `InheritedListener` in a second one. */
+export interface KeeperConfig {
+  /** Folder of its own: desired state, so that the next keeper needs nobody's help. */
+  readonly dir: string;
+  readonly socket: string;
+  /** Marks this installation's processes: the same for ever, another for every other home. `[a-z0-9]`. */
+  readonly homeId: string;
+  readonly version: string;
 }
 
 export interface KeeperHello {
@@ -50,6 +66,11 @@ export interface HeldListener {
   readonly name: string;
   readonly host: string;
   readonly port: number;
+}
+
+/** One that arrives as an open descriptor. */
+export interface InheritedListener extends HeldListener {
+  readonly fd: number;
 }
 
 export interface WorkerSpec {
@@ -97,7 +118,7 @@ export interface InstanceState {
   readonly restarts: number;
   readonly lastExit: ExitRecord | null;
   readonly labels: Readonly<Record<string, string>>;
-  /** True when this keeper found it running and took it over. */
+  /** True when this keeper found it running and took it over. One without a record carries the label `stray`. */
   readonly adopted: boolean;
 }
 

@@ -1,0 +1,78 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { bootId, environmentValue, isAlive, livingProcesses, markerName, type ProcessIdentity, readStat } from './processes.ts';
+
+export interface Ending {
+  /** Leader of the process group; null when it has ended already. */
+  readonly main: ProcessIdentity | null;
+  readonly marker: string;
+  /** Pids that the kernel itself counts to it, if it does. */
+  readonly members: () => readonly number[];
+  readonly graceMs: number;
+}
+
+/** How long processes outside the main one's group may take after the main one has ended, ms. */
+const stragglersMs = 500;
+
+/**
+ * Ends every process of an instance or run: SIGTERM, up to `graceMs`, SIGKILL; the process group first, then whoever carries the
+ * marker or is a member. Resolves when none is left; zombies are not survivors.
+ */
+export async function endProcesses(ending: Ending): Promise<void> {
+  const known = new Map<number, ProcessIdentity>();
+  const look = (): ProcessIdentity[] => {
+    for (const found of find(ending)) known.set(found.pid, found);
+    return [...known.values()].filter(isAlive);
+  };
+  const signal = (name: 'SIGTERM' | 'SIGKILL', targets: readonly ProcessIdentity[]): void => {
+    for (const target of targets) send(target, name);
+  };
+
+  let alive = look();
+  if (alive.length === 0) return;
+  if (ending.graceMs > 0) {
+    signal('SIGTERM', alive);
+    const started = performance.now();
+    let mainEnded: number | null = null;
+    for (let pause = 5; alive.length > 0; pause = Math.min(100, pause * 1.5)) {
+      const now = performance.now();
+      if (now - started >= ending.graceMs) break;
+      if (!alive.some((p) => inGroup(p, ending.main))) mainEnded ??= now;
+      if (mainEnded !== null && now - mainEnded >= Math.min(stragglersMs, ending.graceMs)) break;
+      await wait(Math.min(pause, Math.max(1, ending.graceMs - (now - started))));
+      alive = alive.filter(isAlive);
+    }
+  }
+  // A process may fork while it is being killed: look again until a whole look finds nobody. One that waits for a dead disk goes
+  // when the kernel lets it, so looks become rarer.
+  alive = look();
+  for (let pause = 5; alive.length > 0; pause = Math.min(1000, pause * 1.5)) {
+    signal('SIGKILL', alive);
+    await wait(pause);
+    alive = look();
+  }
+}
+
+/** Whether anything of it still runs. */
+export const hasProcesses = (ending: Omit<Ending, 'graceMs'>): boolean => find(ending).length > 0;
+
+function find({ main, marker, members }: Omit<Ending, 'graceMs'>): ProcessIdentity[] {
+  const counted = new Set(members());
+  // The group's number is only known to be ours while its leader lives: afterwards it may be given to somebody else.
+  const group = main && isAlive(main) ? main.pid : null;
+  return livingProcesses()
+    .filter(({ pid, stat }) => stat.group === group || counted.has(pid) || environmentValue(pid, markerName) === marker)
+    .map(({ pid, stat }) => ({ pid, startTime: stat.startTime, bootId: bootId() }));
+}
+
+function inGroup(candidate: ProcessIdentity, main: ProcessIdentity | null): boolean {
+  return main !== null && readStat(candidate.pid)?.group === main.pid;
+}
+
+function send(target: ProcessIdentity, name: 'SIGTERM' | 'SIGKILL'): void {
+  if (!isAlive(target)) return;
+  try {
+    process.kill(target.pid, name);
+  } catch {
+    // It ended just now, or its user changed and it is not ours to signal; the next look tells.
+  }
+}
