@@ -1,5 +1,5 @@
 import type { Arm } from './route-table.ts';
-import type { AppName, EnvironmentKey, EnvironmentName, ReleaseId, WorkloadId } from './values.ts';
+import type { AppName, EnvironmentKey, EnvironmentName, ReleaseId } from './values.ts';
 
 /** Decisions about one environment: what shall run and who gets the traffic. The world is made to follow it. */
 export interface EnvironmentState {
@@ -8,10 +8,6 @@ export interface EnvironmentState {
   readonly environment: EnvironmentName;
   /** Arms with weight; empty before the first switch. Adds up to 10,000 or is empty. */
   readonly arms: readonly Arm[];
-  /** Releases reachable only as candidates. */
-  readonly candidates: readonly ReleaseId[];
-  /** Workloads that shall run, and how many instances of each. Nothing else of this environment does. */
-  readonly desired: readonly DesiredWorkload[];
   /** Last release that went through its bake. */
   readonly proven: ReleaseId | null;
   readonly traffic: { readonly kind: 'open' | 'hold' | 'stop'; readonly message?: string };
@@ -19,16 +15,10 @@ export interface EnvironmentState {
   readonly nextRelease: number;
   /** Service -> inputs hash of the release command that last succeeded here. */
   readonly commandsDone: Readonly<Record<string, string>>;
+  /** `<caller workload>><service>` -> link slot of the data plane. */
+  readonly links: Readonly<Record<string, number>>;
   /** Grows with each change. */
   readonly revision: number;
-}
-
-export interface DesiredWorkload {
-  readonly workload: WorkloadId;
-  readonly release: ReleaseId;
-  readonly replicas: number;
-  /** Starts only when no other workload of the same service is left. */
-  readonly exclusive: boolean;
 }
 
 /** The release with all traffic; null while it is split or there is none. */
@@ -47,13 +37,12 @@ export function newEnvironment(names: { app: AppName; environment: EnvironmentNa
     app: names.app,
     environment: names.environment,
     arms: [],
-    candidates: [],
-    desired: [],
     proven: null,
     traffic: { kind: 'open' },
     candidateToken: names.candidateToken,
     nextRelease: 1,
     commandsDone: {},
+    links: {},
     revision: 0,
   };
 }

@@ -3,6 +3,11 @@
  * `hint` is what the reader does next; `retryable` tells scripts whether the same call may succeed later.
  */
 export const catalogue = {
+  ABORTED: {
+    title: 'A person aborted the rollout',
+    hint: 'Deploy again when it is mended.',
+    retryable: false,
+  },
   APP_TAKEN: {
     title: 'The app name belongs to another repository',
     hint: 'Choose another name under `app:` in signalbox.yaml.',
@@ -25,6 +30,31 @@ export const catalogue = {
     retryable: false,
   },
   BAD_TABLE: { title: 'A route table was refused', hint: 'Nothing was changed. Report this with the message.', retryable: false },
+  BAKE_FAILED: {
+    title: 'The release failed in its watch period',
+    hint: 'The old release serves again. See `signalbox logs` of the failed one, mend it and deploy again.',
+    retryable: false,
+  },
+  BUILD_FAILED: {
+    title: 'The build failed',
+    hint: 'The last lines of its output say why; nothing was changed.',
+    retryable: false,
+  },
+  COMMAND_FAILED: {
+    title: 'The release command failed',
+    hint: 'Its last lines say why; the old release goes on serving. Mend it and deploy again.',
+    retryable: false,
+  },
+  COMMAND_LOST: {
+    title: 'Nobody saw how the release command ended',
+    hint: 'Look whether it took effect; then `signalbox resume` (it is done) or `signalbox abort`.',
+    retryable: false,
+  },
+  COMMAND_TIMED_OUT: {
+    title: 'The release command took too long',
+    hint: 'Raise `release.timeout`, or find out what it waits for (a lock?).',
+    retryable: false,
+  },
   CONFIG_INVALID: { title: 'signalbox.yaml has a mistake', hint: 'Mend the line named in the message.', retryable: false },
   CONFLICT: {
     title: 'Somebody else changed it at the same time',
@@ -36,7 +66,27 @@ export const catalogue = {
     hint: 'Start it with `signalbox up`, or set SIGNALBOX_URL and SIGNALBOX_TOKEN to reach another machine.',
     retryable: true,
   },
+  DATA_PLANE_UNAVAILABLE: {
+    title: 'The proxy does not acknowledge',
+    hint: 'Run `signalbox doctor`; traffic goes on with the last table.',
+    retryable: true,
+  },
   FILE_EXISTS: { title: 'The file is there already', hint: 'Use --force to replace it.', retryable: false },
+  GATE_FAILED: {
+    title: 'The canary failed its gate',
+    hint: 'The old release serves all traffic. See the verdict, mend and deploy again.',
+    retryable: false,
+  },
+  GATE_TIMEOUT: {
+    title: 'The canary got no verdict in time',
+    hint: '`signalbox promote` to go on, `signalbox abort` to undo, or wait for more traffic with `signalbox resume`.',
+    retryable: false,
+  },
+  HEALTH_DEADLINE: {
+    title: 'A service did not become healthy in time',
+    hint: 'Its last log lines are shown; raise `health.deadline` if it only needs longer.',
+    retryable: false,
+  },
   HOME_IN_USE: {
     title: 'Another control plane has this home',
     hint: 'Use the one that runs, or stop it first; another $SIGNALBOX_HOME is another installation.',
@@ -52,14 +102,44 @@ export const catalogue = {
     hint: 'Use localhost or 127.0.0.1; for other names bind the API to an address of its own with SIGNALBOX_API_HOST.',
     retryable: false,
   },
+  ILLEGAL_TRANSITION: {
+    title: 'That is not possible in this phase',
+    hint: 'Look at `signalbox rollouts` for where it stands.',
+    retryable: false,
+  },
+  INSTANCE_CRASHED: {
+    title: 'An instance ended by itself',
+    hint: 'Its exit and last log lines are shown; mend it and deploy again.',
+    retryable: false,
+  },
+  INSTANCE_UNHEALTHY: {
+    title: 'A health check failed',
+    hint: 'The last answer is shown; see `signalbox logs`.',
+    retryable: false,
+  },
   INTERNAL: {
     title: 'Something in Signalbox went wrong',
     hint: 'See the log in $SIGNALBOX_HOME/logs and report it.',
     retryable: true,
   },
+  LINKS_EXHAUSTED: {
+    title: 'There are more references between services than addresses for them',
+    hint: 'Let services share one address, or run fewer apps here.',
+    retryable: false,
+  },
+  MIGRATIONS_CHANGED: {
+    title: 'The release commands changed between the two releases',
+    hint: 'Check that the older code runs on the newer schema, then repeat with --force.',
+    retryable: false,
+  },
   NOTHING_DETECTED: {
     title: 'The repository is of no kind that is recognised',
     hint: 'Write a signalbox.yaml with `services: { web: { run: …, route: / } }`.',
+    retryable: false,
+  },
+  NOT_ENOUGH_MEMORY: {
+    title: 'There is not enough memory to keep both releases running',
+    hint: 'Set `warm: false`, lower replicas, or add memory.',
     retryable: false,
   },
   NOT_FOUND: {
@@ -67,14 +147,34 @@ export const catalogue = {
     hint: 'List what there is, e.g. with `signalbox status`.',
     retryable: false,
   },
+  NO_ACTIVE_ROLLOUT: {
+    title: 'There is no running rollout of that name',
+    hint: 'See `signalbox rollouts` for what there was.',
+    retryable: false,
+  },
   NO_APP_HERE: {
     title: 'It is not clear which app is meant',
     hint: 'Run it in the folder of the app, or name the app with --app.',
     retryable: false,
   },
+  NO_KEPT_RELEASE: {
+    title: 'There is no kept release to go back to',
+    hint: 'See `signalbox releases`; deploy an older commit instead with --ref.',
+    retryable: false,
+  },
   NO_SOURCE: {
     title: 'The folder has no source that can be sent',
     hint: 'Commit first, or deploy the folder as it is with `--dirty`.',
+    retryable: false,
+  },
+  PAUSED: {
+    title: 'A person paused the rollout',
+    hint: '`signalbox resume` goes on, `signalbox abort` undoes it.',
+    retryable: false,
+  },
+  PORT_IGNORED: {
+    title: 'The app does not listen on the port it was given',
+    hint: 'Let it read PORT from its environment; otherwise two releases cannot run side by side.',
     retryable: false,
   },
   PORT_IN_USE: {
@@ -83,7 +183,27 @@ export const catalogue = {
     retryable: false,
   },
   PROGRAM_FAILED: { title: 'A program of Signalbox did not start', hint: 'Its last lines of output say why.', retryable: true },
+  ROLLBACK_STUCK: {
+    title: 'The old routes could not be restored',
+    hint: 'Run `signalbox doctor`; it goes on being tried.',
+    retryable: true,
+  },
+  ROUTE_TAKEN: {
+    title: 'Another service has that host and path',
+    hint: 'Change `route` here or there; the owner is named in the message.',
+    retryable: false,
+  },
+  SAME_RELEASE: {
+    title: 'That release already serves',
+    hint: 'Nothing to do.',
+    retryable: false,
+  },
   SHUTTING_DOWN: { title: 'The control plane is being stopped', hint: 'Try again when it is back.', retryable: true },
+  SMOKE_FAILED: {
+    title: 'A check of the smoke list failed',
+    hint: 'The answer is shown; the old release serves.',
+    retryable: false,
+  },
   STALE_EPOCH: {
     title: 'A newer control plane has taken over',
     hint: 'Only one control plane runs per home; this one must stop.',
@@ -112,6 +232,11 @@ export const catalogue = {
   STORE_UNREACHABLE: {
     title: 'The database cannot be read or written',
     hint: 'Check that its folder exists, belongs to the user who runs Signalbox and is not mounted read-only, and that the disk is well.',
+    retryable: false,
+  },
+  SUPERSEDED: {
+    title: 'A newer deploy took its place',
+    hint: 'Follow the newer one with `signalbox status`.',
     retryable: false,
   },
   TOO_LARGE: {

@@ -1,4 +1,13 @@
-import type { GateSpec, HealthSpec, ReleaseCommandSpec, Resources, RouteSpec, ServiceKind, SmokeCheck, StaticSpec } from './spec.ts';
+import type {
+  GateSpec,
+  HealthSpec,
+  ReleaseCommandSpec,
+  Resources,
+  RouteSpec,
+  ServiceKind,
+  SmokeCheck,
+  StaticSpec,
+} from './spec.ts';
 import type { AppName, BuildKey, EnvironmentName, Millis, ReleaseId, ServiceName, WallTime, WorkloadId } from './values.ts';
 
 /** Immutable build result of one service: a folder named by its build key. */
@@ -87,7 +96,9 @@ export interface FrozenStrategy {
 export function sameContent(a: Release, b: Release): boolean {
   const facts = (r: Release): string =>
     JSON.stringify(
-      [...r.services].sort((x, y) => (x.service < y.service ? -1 : 1)).map((s) => [s.service, s.workload.id, s.replicas, s.routes]),
+      [...r.services]
+        .sort((x, y) => (x.service < y.service ? -1 : 1))
+        .map((s) => [s.service, s.workload.id, s.replicas, s.routes]),
     );
   return facts(a) === facts(b);
 }

@@ -1,4 +1,14 @@
-import type { AppName, EnvironmentKey, EnvironmentName, Epoch, InstanceId, Millis, ReleaseId, ServiceName, WorkloadId } from './values.ts';
+import type {
+  AppName,
+  EnvironmentKey,
+  EnvironmentName,
+  Epoch,
+  InstanceId,
+  Millis,
+  ReleaseId,
+  ServiceName,
+  WorkloadId,
+} from './values.ts';
 
 /** Everything a data plane needs to carry traffic. Built from the store by `compose-table.ts`; replaced as a whole. */
 export interface RouteTable {

@@ -95,7 +95,8 @@ function plannedStart(s: ReleasedService, live: Release | null): PlannedStart {
 
 /** Rollbacks, first deploys and static switches go straight to full traffic. */
 function stepsOf(release: Release, live: Release | null, kind: RolloutKind): readonly number[] {
-  if (kind === 'rollback' || !live || release.strategy.type === 'static' || release.strategy.type === 'blue-green') return [fullWeight];
+  if (kind === 'rollback' || !live || release.strategy.type === 'static' || release.strategy.type === 'blue-green')
+    return [fullWeight];
   if (release.strategy.type === 'canary') return [...release.strategy.steps, fullWeight];
   const widest = Math.max(1, ...release.services.map((s) => s.replicas));
   return Array.from({ length: widest }, (_, i) => Math.round((fullWeight * (i + 1)) / widest));
@@ -111,7 +112,10 @@ export function replicasAt(plan: RolloutPlan, start: PlannedStart, step: number)
 /** One line per operation, in order: exactly what the run does. */
 export function describePlan(plan: RolloutPlan): readonly string[] {
   const lines: string[] = [];
-  for (const b of plan.builds) lines.push(b.cached ? `use build of ${b.service} (${b.key.slice(0, 12)}, kept)` : `build ${b.service} (${b.key.slice(0, 12)})`);
+  for (const b of plan.builds)
+    lines.push(
+      b.cached ? `use build of ${b.service} (${b.key.slice(0, 12)}, kept)` : `build ${b.service} (${b.key.slice(0, 12)})`,
+    );
   for (const c of plan.releaseCommands) lines.push(`run once for ${c.service}: ${c.run} (at most ${seconds(c.timeout)})`);
   for (const s of plan.starts)
     if (s.when === 'before') lines.push(`start ${s.service} x${replicasAt(plan, s, 0)}, healthy within ${seconds(s.deadline)}`);

@@ -22,7 +22,13 @@ export const phases = [
 /** Where a rollout stands; docs/states.md is printed from this and `moves`. */
 export type Phase = (typeof phases)[number];
 
-export const terminalPhases = ['succeeded', 'rolled-back', 'failed', 'cancelled', 'superseded'] as const satisfies readonly Phase[];
+export const terminalPhases = [
+  'succeeded',
+  'rolled-back',
+  'failed',
+  'cancelled',
+  'superseded',
+] as const satisfies readonly Phase[];
 export type TerminalPhase = (typeof terminalPhases)[number];
 export const isTerminal = (phase: Phase): phase is TerminalPhase => (terminalPhases as readonly Phase[]).includes(phase);
 
@@ -44,18 +50,24 @@ export interface OutstandingEffect {
 
 /**
  * What a rollout asks of the world, in the core's words. Each is idempotent; its result comes back as an event naming the id.
+ * What shall run needs no effect: it is derived from the rollouts themselves (desired.ts) and the world is made to follow.
  */
 export type Effect =
   /** Build every artifact of the plan that is not there yet. */
   | { readonly type: 'build' }
+  /** Runs at most once per rollout. */
   | { readonly type: 'release-command'; readonly service: string }
   /** Make the release reachable as a candidate, then run the smoke list against it. */
   | { readonly type: 'smoke-candidate' }
-  /** Publish the environment's traffic (already decided and stored) and wait until every worker serves it. */
-  | { readonly type: 'publish'; readonly purpose: 'shift' | 'restore'; readonly verifyHealth: boolean }
+  /** Publish the environment's traffic (decided and stored with this effect) and wait until every worker serves it. */
+  | { readonly type: 'publish' }
+  /** Run the smoke list on the public route. */
   | { readonly type: 'smoke-route' };
 
 export type RolloutKind = 'deploy' | 'rollback';
+
+/** Phases a rollout can be held in. */
+export type HoldablePhase = Exclude<Phase, 'held' | TerminalPhase>;
 
 export interface Rollout {
   readonly id: RolloutId;
@@ -65,39 +77,65 @@ export interface Rollout {
   readonly plan: RolloutPlan;
   readonly phase: Phase;
   /** Set while `held`: where it goes on. */
-  readonly heldIn: Exclude<Phase, 'held' | TerminalPhase | 'queued'> | null;
+  readonly heldIn: HoldablePhase | null;
+  /** Why it is held, was undone or failed. */
   readonly reason: Reason | null;
   /** The phase that follows `rolling-back`. */
   readonly endsAs: 'rolled-back' | 'superseded' | null;
   /** Release that had all traffic when this one was cleared to shift; null on a first deploy. */
   readonly from: ReleaseId | null;
-  /** Where an automatic rollback goes: the last proven release, warm as long as this rollout runs. */
+  /** Where an automatic rollback goes: the last proven release, kept warm while this rollout runs. */
   readonly fallback: ReleaseId | null;
-  /** Index into plan.steps; the weight that is (or is being) served. -1 before the first shift. */
+  /** Index into plan.steps of the weight that is (or is being) served; -1 before the first shift. */
   readonly step: number;
-  /** The current step's table is served by every worker. */
-  readonly stepServed: boolean;
+  /** Some worker may have served a table with this release in it. */
   readonly trafficMoved: boolean;
+  /** Every worker serves the table of `step`. */
+  readonly stepServed: boolean;
+  /** Index into plan.steps whose replicas shall run (a rolling strategy grows ahead of its weight). */
+  readonly scale: number;
   /** Release commands still to run, in order. */
   readonly commandsLeft: readonly string[];
-  /** Checked workloads of the plan -> healthy at the moment. */
-  readonly health: Readonly<Record<WorkloadId, boolean>>;
-  /** Candidate smoke passed; waits for clearance. */
+  /** Workloads of the plan that must be healthy at this point, and how they are. */
+  readonly health: Readonly<Record<WorkloadId, WorkloadHealth>>;
+  /** The candidate passed its smoke list; waits for clearance. */
   readonly verified: boolean;
   readonly routeSmokePassed: boolean;
+  /** Error baseline of the stable release at clearance. */
+  readonly baseline: TrafficBaseline;
   readonly gate: GateState | null;
   readonly bake: BakeWatch | null;
-  /** When the clock of the current phase runs out; null when it has none. */
+  /** When the clock of the current phase runs out; null when it has none or stands still. */
   readonly deadline: Instant | null;
-  /** Time left on a stopped clock (pause, held, blind observation). */
+  /** Time left on a clock that stands still (pause, hold, blind observation). */
   readonly clockLeft: Millis | null;
   readonly outstanding: readonly OutstandingEffect[];
   readonly nextEffect: number;
   readonly times: RolloutTimes;
-  /** Newest first promise: the rollout that replaced this one. */
+  /** The rollout that replaced or will replace this one. */
   readonly supersededBy: RolloutId | null;
   /** Requests of the environment seen by the data plane while this rollout ran. */
   readonly traffic: { readonly served: number; readonly dropped: number };
+  /** Counters at the last observation, by release. */
+  readonly cursor: Readonly<Record<ReleaseId, ReleaseCounters>>;
+}
+
+export interface WorkloadHealth {
+  readonly healthy: boolean;
+  /** Last thing that was wrong with it. */
+  readonly reason: Reason | null;
+}
+
+export interface TrafficBaseline {
+  readonly requests: number;
+  readonly errors: number;
+}
+
+/** Absolute counters of a release as the data plane shows them; they may start again from zero. */
+export interface ReleaseCounters {
+  readonly requests: number;
+  readonly errors: number;
+  readonly dropped: number;
 }
 
 /** Milliseconds of wall clock, for people. `switchMs` is measured, monotonic. */

@@ -1,0 +1,135 @@
+import { activePhase, type ReleaseLookup } from './desired.ts';
+import type { EnvironmentState } from './environment-state.ts';
+import type { ArtifactRef, Release, ReleasedService } from './release.ts';
+import type { Rollout } from './rollout/state.ts';
+import type { Arm, Endpoint, Link, Pool, Route, RouteTable, Split, TrafficMode } from './route-table.ts';
+import type { EnvironmentKey, Epoch, ReleaseId, WorkloadId } from './values.ts';
+
+export interface TableInput {
+  readonly version: number;
+  readonly epoch: Epoch;
+  readonly environments: readonly EnvironmentState[];
+  readonly rollouts: readonly Rollout[];
+  readonly releases: ReleaseLookup;
+  readonly endpoints: ReadonlyMap<WorkloadId, readonly Endpoint[]>;
+  /** Absolute folder of an artifact's service. */
+  readonly folderOf: (artifact: ArtifactRef) => string;
+  /** Earlier releases of an environment whose assets stay reachable, newest first. */
+  readonly earlier: ReadonlyMap<EnvironmentKey, readonly Release[]>;
+}
+
+/** The route table that follows from the decisions: the same input always gives the same table. */
+export function composeTable(input: TableInput): RouteTable {
+  const pools = new Map<WorkloadId, Pool>();
+  const splits: Split[] = [];
+  const links: Link[] = [];
+  for (const environment of input.environments) {
+    const arms = armsOf(environment, input.rollouts);
+    const present = arms.flatMap((arm) => input.releases.get(arm.release) ?? []);
+    for (const release of [...present, ...warmReleases(environment, input)]) {
+      for (const service of release.services)
+        if (!pools.has(service.workload.id)) pools.set(service.workload.id, poolOf(service, release, input));
+    }
+    if (arms.length > 0) splits.push(splitOf(environment, arms, present));
+    links.push(...linksOf(environment, arms, input.releases));
+  }
+  return { version: input.version, epoch: input.epoch, splits, pools: [...pools.values()], links };
+}
+
+/** Releases with traffic, and those that are only reachable as candidates (weight 0). */
+function armsOf(environment: EnvironmentState, rollouts: readonly Rollout[]): readonly Arm[] {
+  const arms = [...environment.arms];
+  for (const rollout of rollouts) {
+    if (rollout.environment !== environment.key || !candidatePhases.has(activePhase(rollout) ?? '')) continue;
+    if (!arms.some((arm) => arm.release === rollout.release)) arms.push({ release: rollout.release, weight: 0, role: 'canary' });
+  }
+  return arms;
+}
+const candidatePhases = new Set<string>(['starting', 'verifying', 'shifting', 'baking']);
+
+/** Releases that a rollback may need within milliseconds: their pools stay prepared. */
+function warmReleases(environment: EnvironmentState, input: TableInput): readonly Release[] {
+  return input.rollouts
+    .filter((r) => r.environment === environment.key && activePhase(r) !== null)
+    .flatMap((r) => [r.fallback, r.from])
+    .flatMap((id) => (id === null ? [] : (input.releases.get(id) ?? [])));
+}
+
+function splitOf(environment: EnvironmentState, arms: readonly Arm[], releases: readonly Release[]): Split {
+  const routes = new Map<string, Route>();
+  for (const release of releases) {
+    for (const service of release.services) {
+      for (const spec of service.routes) {
+        const key = `${spec.host} ${spec.path}`;
+        const before = routes.get(key);
+        const pools: Record<ReleaseId, WorkloadId> = { ...before?.pools, [release.id]: service.workload.id };
+        routes.set(key, { host: spec.host, path: spec.path, stripPath: spec.stripPath, service: service.service, pools });
+      }
+    }
+  }
+  return {
+    key: environment.key,
+    app: environment.app,
+    environment: environment.environment,
+    arms,
+    routes: [...routes.values()],
+    mode: modeOf(environment, releases),
+    candidateToken: environment.candidateToken,
+  };
+}
+
+function modeOf(environment: EnvironmentState, releases: readonly Release[]): TrafficMode {
+  const { kind, message } = environment.traffic;
+  if (kind === 'open') return { kind };
+  const paths = releases
+    .flatMap((r) => r.services)
+    .flatMap((s) => (s.workload.health.type === 'http' && s.workload.health.path ? [s.workload.health.path] : []));
+  return { kind, ...(message === undefined ? {} : { message }), healthPaths: [...new Set(paths)] };
+}
+
+function poolOf(service: ReleasedService, release: Release, input: TableInput): Pool {
+  const { workload } = service;
+  if (workload.kind !== 'static' || !workload.static) {
+    return {
+      kind: 'instances',
+      id: workload.id,
+      service: service.service,
+      endpoints: input.endpoints.get(workload.id) ?? [],
+      requestTimeout: workload.requestTimeout,
+      whenEmpty: 'fail',
+    };
+  }
+  const rootOf = (s: ReleasedService): string =>
+    joinFolder(input.folderOf(s.workload.artifact), s.workload.static?.folder ?? '.');
+  const root = rootOf(service);
+  const earlier = (input.earlier.get(`${release.app}/${release.environment}` as EnvironmentKey) ?? [])
+    .filter((r) => r.id !== release.id)
+    .flatMap((r) => r.services.filter((s) => s.service === service.service && s.workload.kind === 'static'))
+    .map(rootOf)
+    .filter((folder) => folder !== root);
+  return {
+    kind: 'static',
+    id: workload.id,
+    service: service.service,
+    root,
+    spaFallback: workload.static.spaFallback,
+    previousRoots: [...new Set(earlier)].slice(0, keptAssetRoots),
+  };
+}
+
+/** Releases whose fingerprinted assets stay reachable for old tabs. */
+export const keptAssetRoots = 5;
+
+const joinFolder = (base: string, below: string): string => (below === '.' || below === '' ? base : `${base}/${below}`);
+
+function linksOf(environment: EnvironmentState, arms: readonly Arm[], releases: ReleaseLookup): readonly Link[] {
+  const byWeight = [...arms].sort((a, b) => b.weight - a.weight);
+  return Object.entries(environment.links).map(([key, slot]) => {
+    const cut = key.indexOf('>');
+    const caller = key.slice(0, cut) as WorkloadId;
+    const service = key.slice(cut + 1);
+    const home = byWeight.map((arm) => releases.get(arm.release)).find((r) => r?.services.some((s) => s.workload.id === caller));
+    const pool = home?.services.find((s) => s.service === service)?.workload.id;
+    return { slot, caller, service: service as Link['service'], ...(pool === undefined ? {} : { pool }) };
+  });
+}
