@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attemptsExhausted, isHealthy, newHealth, nextProbeAfter, observeProbe, whyNotHealthy } from '../../src/domain/health.ts';
 import type { HealthSpec } from '../../src/domain/spec.ts';
@@ -20,7 +20,7 @@ const worker: HealthSpec = { ...spec, type: 'up' };
 function probed(results: string, options: { spec?: HealthSpec; from?: ReturnType<typeof newHealth> } = {}) {
   let state = options.from ?? newHealth();
   const changes: string[] = [];
-  for (const [i, sign] of [...results].entries()) {
+  for (const [i, sign] of results.split('').entries()) {
     const result = { ok: sign === '+', detail: sign === '+' ? 'GET /health answered 200' : 'GET /health answered 503' };
     const next = observeProbe(state, options.spec ?? spec, result, instant(i * 1000));
     state = next.state;
