@@ -167,6 +167,11 @@ export const catalogue = {
     hint: 'Commit first, or deploy the folder as it is with `--dirty`.',
     retryable: false,
   },
+  NO_SPACE: {
+    title: 'The disk is full',
+    hint: 'Free some space on the volume of $SIGNALBOX_HOME and try again. Traffic is not affected.',
+    retryable: true,
+  },
   PAUSED: {
     title: 'A person paused the rollout',
     hint: '`signalbox resume` goes on, `signalbox abort` undoes it.',
