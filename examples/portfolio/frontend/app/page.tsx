@@ -35,7 +35,7 @@ export default async function HomePage() {
 /** The front door stays open when the API is away: it then shows no projects. */
 async function newestProjects(): Promise<Project[]> {
   try {
-    return (await fetchProjects()).slice(0, 2);
+    return (await fetchProjects()).slice(0, 3);
   } catch (error) {
     console.error('home page without projects:', error);
     return [];

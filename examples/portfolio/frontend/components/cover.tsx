@@ -8,7 +8,7 @@ const palettes = [
 /** A picture for a project, made of its slug: the same one every time. */
 export function Cover({ slug }: { slug: string }) {
   const bits = fingerprint(slug);
-  const [ground, shape, light] = palettes[bits % palettes.length] ?? palettes[0];
+  const [ground, shape, light] = palettes[(bits >>> 9) % palettes.length] ?? palettes[0];
   const tiles = Array.from({ length: 6 * 3 }, (_, index) => ({
     x: (index % 6) * 40,
     y: Math.floor(index / 6) * 40,
