@@ -19,7 +19,8 @@
  * GET  /v1/events?app=&environment=&after=&limit=        -> ListBody<EventBody>; with accept: text/event-stream they are followed
  * GET  /v1/apps/:app/environments/:env/logs?service=&release=&tail=&follow=   server-sent events: `line` (LogBody)
  * GET  /v1/doctor                                        -> DoctorBody
- * POST /v1/shutdown                                      { instances: boolean } -> 202 (used by `down`)
+ * POST /v1/shutdown                                      ShutdownBody -> 202 (used by `down`)
+ * GET  /v1/openapi.json                                  the OpenAPI 3.1 description of all this
  */
 export const apiVersion = 'v1';
 
@@ -70,6 +71,11 @@ export interface TrafficBody {
   readonly message?: string;
 }
 
+export interface ShutdownBody {
+  /** True: the apps are stopped too; false: they and their traffic go on. */
+  readonly instances: boolean;
+}
+
 export interface AcceptedBody {
   readonly rolloutId: string;
   readonly release: string;
@@ -111,7 +117,11 @@ export interface RolloutBody {
   readonly live: boolean;
   readonly reason?: ReasonBody;
   readonly weights: readonly { readonly release: string; readonly percent: number }[];
-  readonly steps: readonly { readonly name: string; readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped'; readonly durationMs?: number }[];
+  readonly steps: readonly {
+    readonly name: string;
+    readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped';
+    readonly durationMs?: number;
+  }[];
   /** What the gate or the bake watch says at the moment, in one sentence. */
   readonly verdict?: string;
   readonly createdAt: string;

@@ -1,0 +1,56 @@
+import { Hono } from 'hono';
+import { SignalboxError } from '../domain/errors.ts';
+import { isLoopback, requireLoopbackName, tokenGuard } from './admission.ts';
+import { answerCommands } from './answer-commands.ts';
+import { answerReads } from './answer-reads.ts';
+import { answerSource } from './answer-source.ts';
+import { answerStreams, type StreamContext } from './answer-streams.ts';
+import { type Operation, type OperationName, operations } from './operations.ts';
+import { problemOf } from './problems.ts';
+import type { Answers, ApiBindings } from './requests.ts';
+
+/** The API apart from listening. */
+export function createApp(context: StreamContext, apiPort: () => number): Hono<{ Bindings: ApiBindings }> {
+  const { options, closing } = context;
+  const requireToken = tokenGuard(options.token);
+  const loopback = isLoopback(options.host);
+  const app = new Hono<{ Bindings: ApiBindings }>();
+  const { followEvents, ...streams } = answerStreams(context);
+  const reads = answerReads(options, apiPort);
+  const events: Answers['events'] = (call) =>
+    call.req.header('accept')?.includes('text/event-stream') === true ? followEvents(call) : reads.events(call);
+  const answers: Answers = { ...reads, ...answerCommands(options), ...answerSource(options), ...streams, events };
+
+  app.use('*', async (call, next) => {
+    if (loopback && !call.env.viaSocket) requireLoopbackName(call.req.header('host'));
+    await next();
+    if (call.finalized) call.res.headers.set('cache-control', 'no-store');
+  });
+  for (const [name, operation] of Object.entries<Operation>(operations)) {
+    app.on(operation.method.toUpperCase(), operation.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (call) => {
+      if (operation.open !== true) requireToken(call.req.header('authorization'));
+      if (closing.aborted) throw new SignalboxError('SHUTTING_DOWN', 'This control plane is being stopped.');
+      return answers[name as OperationName](call);
+    });
+  }
+  app.all('*', (call) => {
+    requireToken(call.req.header('authorization'));
+    throw new SignalboxError('NOT_FOUND', `The API has no ${call.req.method} ${call.req.path.slice(0, 200)}.`, {
+      hint: 'See GET /v1/openapi.json.',
+    });
+  });
+  app.onError((error) => {
+    const problem = problemOf(error, options.onFault);
+    return new Response(JSON.stringify(problem), {
+      status: problem.status,
+      headers: {
+        'content-type': 'application/problem+json',
+        'cache-control': 'no-store',
+        ...(problem.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+        // What was not read of a refused body would be taken for the next request.
+        ...(problem.status === 413 ? { connection: 'close' } : {}),
+      },
+    });
+  });
+  return app;
+}

@@ -1,0 +1,75 @@
+import type { Commands } from '../control-plane/commands.ts';
+import type { EnvironmentKey, RolloutId } from '../domain/values.ts';
+import type { Runtime } from '../ports/runtime.ts';
+import type { Store } from '../ports/store.ts';
+import type { DoctorCheck } from './contract.ts';
+import type { DeclaredWorkload } from './present-status.ts';
+
+/** The part of the store that the API reads. Writing is what commands are for. */
+export type StoreReads = Pick<
+  Store,
+  'app' | 'apps' | 'environment' | 'environments' | 'release' | 'releases' | 'rollout' | 'rollouts' | 'events'
+>;
+
+/** The part of a data plane that `status` and `doctor` show. */
+export interface DataPlaneReads {
+  observe(): Promise<{
+    readonly workers: readonly { readonly name: string; readonly version: number | null; readonly ready: boolean }[];
+    readonly version: number | null;
+    readonly skippedRoutes: readonly string[];
+  }>;
+  addresses(): Promise<{ readonly http: number; readonly https: number | null }>;
+}
+
+export interface ApiOptions {
+  readonly commands: Commands;
+  readonly store: StoreReads;
+  readonly runtime: Pick<Runtime, 'observe' | 'logs'>;
+  readonly dataPlane: DataPlaneReads;
+  /** What shall run in an environment now, for `status` and drift. */
+  readonly declared: (environment: EnvironmentKey) => Promise<readonly DeclaredWorkload[]>;
+  /** Calls back after each committed change, until the returned function is called; makes streams follow at once. */
+  readonly onChange?: (listener: () => void) => () => void;
+  /** Lines of the builds and release commands of a rollout as they come, until the returned function is called. */
+  readonly onRolloutLine?: (
+    rollout: RolloutId,
+    listener: (line: { readonly service: string; readonly line: string }) => void,
+  ) => () => void;
+  /** Checks that only the composition root can make (keeper, disk …), added to the API's own. */
+  readonly doctor?: () => Promise<readonly DoctorCheck[]>;
+  /** Called once the answer to a shutdown request is on its way. */
+  readonly shutdown: (request: { readonly instances: boolean }) => void;
+  readonly token: string;
+  /** Served besides TCP, mode 0600; a stale file is replaced. */
+  readonly socketPath: string;
+  /** Address to bind; on loopback, names other than this machine's are refused. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly version: string;
+  /** Shown in `status`. */
+  readonly home: string;
+  /** Folder for bundles on their way; each is removed after its request. */
+  readonly incoming: string;
+  /** Called with what went wrong inside, for the log; never with what a client did wrong. */
+  readonly onFault: (error: unknown) => void;
+  readonly limits?: Partial<ApiLimits>;
+}
+
+export interface ApiLimits {
+  /** Bytes of a source bundle. Default 2 GiB. */
+  readonly sourceBytes: number;
+  /** Of event streams. Default 15 s. */
+  readonly heartbeatMs: number;
+  /** Bytes that wait for a slow reader of an event stream. Default 1 MiB. */
+  readonly streamBytes: number;
+  /** Between looks at the store while a stream waits for a change. Default 500 ms. */
+  readonly pollMs: number;
+}
+
+export const defaultLimits: ApiLimits = {
+  sourceBytes: 2 * 1024 ** 3,
+  heartbeatMs: 15_000,
+  streamBytes: 1024 * 1024,
+  pollMs: 500,
+};
