@@ -1,0 +1,53 @@
+import { isTerminal } from '../../../domain/rollout/state.ts';
+import { environmentKey } from '../../../domain/values.ts';
+import type { Change, NewEvent, StoredEvent } from '../../../ports/store.ts';
+import type { EncodedChange, EncodedEvent, EncodedRelease, Row } from './calls.ts';
+
+type ReleaseOfChange = NonNullable<Change['releases']>[number];
+
+/** Documents as text, beside the columns that reads search by. */
+export function encodeChange(change: Change): EncodedChange {
+  return {
+    epoch: change.epoch,
+    at: change.at,
+    apps: (change.apps ?? []).map((app) => ({ name: app.name, repository: app.repository, document: JSON.stringify(app) })),
+    environments: (change.environments ?? []).map((state) => ({
+      key: state.key,
+      revision: state.revision,
+      document: JSON.stringify(state),
+    })),
+    releases: (change.releases ?? []).map(encodeRelease),
+    rollouts: (change.rollouts ?? []).map((rollout) => ({
+      id: rollout.id,
+      environment: rollout.environment,
+      release: rollout.release,
+      active: !isTerminal(rollout.phase),
+      document: JSON.stringify(rollout),
+    })),
+    events: (change.events ?? []).map(encodeEvent),
+  };
+}
+
+function encodeRelease(release: ReleaseOfChange): EncodedRelease {
+  return {
+    id: release.id,
+    environment: environmentKey(release.app, release.environment),
+    number: release.number,
+    document: JSON.stringify(release),
+    workloads: release.services.map(({ workload }) => ({ id: workload.id, document: JSON.stringify(workload) })),
+  };
+}
+
+function encodeEvent(event: NewEvent): EncodedEvent {
+  return {
+    app: event.app ?? null,
+    environment: event.environment ?? null,
+    rollout: event.rollout ?? null,
+    document: JSON.stringify(event),
+  };
+}
+
+/** The document as it was written; the caller knows which type it asked for. */
+export const decode = (row: Row): unknown => JSON.parse(row.document);
+
+export const decodeEvent = (row: Row): StoredEvent => ({ ...(decode(row) as NewEvent), sequence: row.sequence ?? 0 });
