@@ -23,7 +23,7 @@ export interface KeeperClientOptions extends KeeperLaunch {
 /** @throws WireError KEEPER_UNAVAILABLE when the first connection fails. */
 export async function openKeeperClient(options: KeeperClientOptions): Promise<KeeperClient> {
   const { patienceMs = 15_000, onTrouble = () => {} } = options;
-  const subscriptions = new Map<keyof KeeperEvents & string, Set<(body: never) => void>>();
+  const subscriptions = new Map<string, Set<(body: never) => void>>();
   const reconnected = new Set<() => void>();
   let over = false;
   let finish = (): void => {};

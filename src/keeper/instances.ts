@@ -1,6 +1,6 @@
-import { type InstanceContext, type InstanceRecord, type Instance, openInstance } from './instance.ts';
-import { environmentValue, livingProcesses, markerName } from './processes.ts';
 import { endProcesses } from './ending.ts';
+import { type Instance, type InstanceContext, type InstanceRecord, openInstance } from './instance.ts';
+import { environmentValue, livingProcesses, markerName } from './processes.ts';
 import type { ExitRecord, InstanceState, LaunchSpec } from './protocol.ts';
 import type { Records } from './state.ts';
 

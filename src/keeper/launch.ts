@@ -3,7 +3,7 @@ import { closeSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectWire, type WireClient } from '../wire/client.ts';
-import type { Events, Methods } from '../wire/protocol.ts';
+import type { Events } from '../wire/protocol.ts';
 import { WireError } from '../wire/server.ts';
 import { openOutput } from './output.ts';
 import { isAlive } from './processes.ts';
@@ -22,12 +22,12 @@ export interface KeeperLaunch {
   readonly logFile: string;
 }
 
-interface ListenerHolder extends Methods {
+type ListenerHolder = {
   'spawn-with-listeners': {
     params: { readonly argv: readonly string[]; readonly logFile: string };
     result: { readonly pid: number };
   };
-}
+};
 
 /** It holds little and lives long: memory is worth more to it than speed. */
 const nodeArgs = ['--max-semi-space-size=1', '--max-old-space-size=96'];

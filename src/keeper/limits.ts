@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ownMemory } from './processes.ts';
 
 export interface ResourceLimits {
@@ -40,7 +40,7 @@ export function openCages(homeId: string): Cages {
     open: (id, limits) => {
       if (!version) return null;
       try {
-        return version === 2 ? unified(join(root, parent, folderName(id)), limits) : separate(parent, folderName(id), limits);
+        return version === 2 ? unified(parent, folderName(id), limits) : separate(parent, folderName(id), limits);
       } catch {
         return null;
       }
@@ -55,8 +55,7 @@ function detect(parent: string): 1 | 2 | null {
     const controllers = readOr(join(root, 'cgroup.controllers'));
     if (/\bmemory\b/.test(controllers)) {
       write(join(root, 'cgroup.subtree_control'), '+memory +cpu +pids');
-      mkdirSync(join(root, parent), { recursive: true });
-      write(join(root, parent, 'cgroup.subtree_control'), '+memory +cpu +pids');
+      delegate(parent);
       return 2;
     }
     if (!existsSync(join(root, 'memory/memory.limit_in_bytes'))) return null;
@@ -67,7 +66,14 @@ function detect(parent: string): 1 | 2 | null {
   }
 }
 
-function unified(folder: string, { memoryMb, cpus }: ResourceLimits): Cage {
+function delegate(parent: string): void {
+  mkdirSync(join(root, parent), { recursive: true });
+  write(join(root, parent, 'cgroup.subtree_control'), '+memory +cpu +pids');
+}
+
+function unified(parent: string, name: string, { memoryMb, cpus }: ResourceLimits): Cage {
+  delegate(parent);
+  const folder = join(root, parent, name);
   mkdirSync(folder, { recursive: true });
   write(join(folder, 'memory.max'), memoryMb ? `${mib(memoryMb)}` : 'max');
   optional(join(folder, 'memory.swap.max'), memoryMb ? '0' : 'max');
@@ -116,8 +122,9 @@ function cage(folders: readonly string[], kills: () => number): Cage {
       for (const folder of folders) {
         try {
           rmdirSync(folder);
+          rmdirSync(dirname(folder));
         } catch {
-          // Still holds a zombie; an empty group costs nothing and is used again by the same instance.
+          // It still holds a zombie, or the installation's group still holds others: both cost nothing and are used again.
         }
       }
     },

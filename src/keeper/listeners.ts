@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import net from 'node:net';
 import { WireError } from '../wire/server.ts';
 import type { HeldListener, InheritedListener, ListenRequest } from './protocol.ts';
@@ -5,7 +6,7 @@ import { readJson, writeJson } from './state.ts';
 
 /** Listening sockets that this process holds and never accepts on: connections wait in the backlog while no worker runs. */
 export interface Listeners {
-  /** @throws WireError PORT_TAKEN; then none of the new ones is held. */
+  /** @throws WireError PORT_TAKEN; then everything is as before. */
   declare(requests: readonly ListenRequest[]): readonly HeldListener[];
   held(): readonly InheritedListener[];
 }
@@ -22,7 +23,10 @@ interface BoundHandle {
  */
 type CreateServerHandle = (host: string, port: number, family: 4 | 6, fd: -1) => BoundHandle | number;
 
-const addressInUse = -98;
+interface Opened {
+  readonly listener: InheritedListener;
+  readonly handle: BoundHandle;
+}
 
 /** @param file where the addresses are remembered, so that port 0 is the same port after a restart. */
 export function openListeners(file: string, inherited: readonly InheritedListener[]): Listeners {
@@ -30,55 +34,61 @@ export function openListeners(file: string, inherited: readonly InheritedListene
   // Kept reachable: a collected handle closes its socket.
   const handles = new Map<string, BoundHandle>();
   const remembered = (readJson(file) as HeldListener[] | undefined) ?? [];
+
+  const keep = ({ listener, handle }: Opened): void => {
+    handles.get(listener.name)?.close();
+    handles.set(listener.name, handle);
+    held.set(listener.name, listener);
+  };
   for (const listener of remembered) {
     if (held.has(listener.name)) continue;
     try {
-      hold(listener);
+      for (const opened of open([listener])) keep(opened);
     } catch (cause) {
       if (!(cause instanceof WireError)) throw cause;
       process.stderr.write(`${cause.message}\n`);
     }
   }
 
-  function hold({ name, host, port }: ListenRequest): void {
-    const handle = bind(name, host, port);
-    const address: { port?: number } = {};
-    handle.getsockname(address);
-    handles.set(name, handle);
-    held.set(name, { name, host, port: address.port ?? port, fd: handle.fd });
-  }
-
   return {
     declare: (requests) => {
-      const fresh: string[] = [];
-      try {
-        for (const request of requests) {
-          const known = held.get(request.name);
-          if (known && known.host === request.host && (request.port === 0 || request.port === known.port)) continue;
-          const before = remembered.find(({ name, host }) => name === request.name && host === request.host);
-          const port = request.port === 0 ? (before?.port ?? 0) : request.port;
-          const former = handles.get(request.name);
-          hold({ ...request, port });
-          former?.close();
-          fresh.push(request.name);
-        }
-      } catch (cause) {
-        for (const name of fresh) {
-          handles.get(name)?.close();
-          handles.delete(name);
-          held.delete(name);
-        }
-        throw cause;
-      }
+      const wanted = requests.flatMap((request) => {
+        const known = held.get(request.name);
+        if (known && known.host === request.host && (request.port === 0 || request.port === known.port)) return [];
+        const before = remembered.find(({ name, host }) => name === request.name && host === request.host);
+        return [{ ...request, port: request.port === 0 ? (before?.port ?? 0) : request.port }];
+      });
+      for (const opened of open(wanted)) keep(opened);
       const all = [...held.values()].map(({ name, host, port }) => ({ name, host, port }));
-      if (fresh.length > 0) writeJson(file, all);
+      if (wanted.length > 0) writeJson(file, all);
       return all;
     },
     held: () => [...held.values()],
   };
 }
 
-function bind(name: string, host: string, port: number): BoundHandle {
+/** All or none. */
+function open(requests: readonly ListenRequest[]): Opened[] {
+  const opened: Opened[] = [];
+  try {
+    for (const request of requests) {
+      const handle = bind(request);
+      const { name, host } = request;
+      const address: { port?: number } = {};
+      // libuv keeps the error of a failed bind until it is asked for.
+      const error = handle.getsockname(address);
+      opened.push({ handle, listener: { name, host, port: address.port ?? request.port, fd: handle.fd } });
+      if (error !== 0) throw refusal(request, error);
+    }
+    listen(opened);
+    return opened;
+  } catch (cause) {
+    for (const { handle } of opened) handle.close();
+    throw cause;
+  }
+}
+
+function bind({ name, host, port }: ListenRequest): BoundHandle {
   const create = (net as unknown as { _createServerHandle?: CreateServerHandle })._createServerHandle;
   if (typeof create !== 'function') {
     throw new WireError(
@@ -87,12 +97,42 @@ function bind(name: string, host: string, port: number): BoundHandle {
     );
   }
   const handle = create(host, port, host.includes(':') ? 6 : 4, -1);
-  if (typeof handle !== 'number') return handle;
+  if (typeof handle === 'number') throw refusal({ name, host, port }, handle);
+  return handle;
+}
+
+/**
+ * A process that listens through libuv also accepts. So another one, which ends before it could, does it on the shared socket;
+ * it prints the place and the error of the first one that fails.
+ */
+const listenAndLeave = `
+const { _createServerHandle: create } = require('node:net');
+for (let fd = 3; fd < 3 + Number(process.argv[1]); fd++) {
+  const error = create(null, null, null, fd).listen(511);
+  if (error) require('node:fs').writeSync(1, (fd - 3) + ' ' + error), process.reallyExit(1);
+}
+process.reallyExit(0);`;
+
+function listen(opened: readonly Opened[]): void {
+  if (opened.length === 0) return;
+  const done = spawnSync(process.execPath, ['-e', listenAndLeave, `${opened.length}`], {
+    env: {},
+    stdio: ['ignore', 'pipe', 'ignore', ...opened.map(({ listener }) => listener.fd)],
+    timeout: 10_000,
+    encoding: 'utf8',
+  });
+  if (done.status === 0) return;
+  const [index = 0, error = 0] = done.stdout.split(' ').map(Number);
+  const failed = opened[index]?.listener ?? { name: 'first', host: '', port: 0 };
+  throw refusal(failed, error);
+}
+
+function refusal({ name, host, port }: ListenRequest, error: number): WireError {
   const why =
-    handle === addressInUse
+    error === -98
       ? 'another program listens there'
-      : handle === -13
+      : error === -13
         ? 'this user may not use that port'
-        : `error ${handle}`;
-  throw new WireError('PORT_TAKEN', `The ${name} port ${host}:${port} cannot be opened: ${why}.`);
+        : `the system answers ${error}`;
+  return new WireError('PORT_TAKEN', `The ${name} port ${host}:${port} cannot be opened: ${why}.`);
 }

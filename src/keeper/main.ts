@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { WireError, serveWire, type Handlers } from '../wire/server.ts';
+import { type Handlers, serveWire, WireError } from '../wire/server.ts';
 import { openBystander } from './children.ts';
 import { openEpoch } from './epoch.ts';
 import type { InstanceRecord } from './instance.ts';

@@ -1,10 +1,8 @@
-import type { Events, Methods } from '../wire/protocol.ts';
-
 /**
  * The keeper's control socket. The keeper knows commands, files and processes, nothing of releases.
  * Every call that changes something carries `epoch`; one older than the newest seen is refused with STALE_EPOCH.
  */
-export interface KeeperMethods extends Methods {
+export type KeeperMethods = {
   hello: { params: { epoch: number }; result: KeeperHello };
   /** Declares the listeners; idempotent. Port 0 is any free port, remembered and taken again after a restart. */
   listen: { params: { epoch: number; listeners: readonly ListenRequest[] }; result: { listeners: readonly HeldListener[] } };
@@ -31,13 +29,13 @@ export interface KeeperMethods extends Methods {
   };
   /** Ends the keeper; with `all` also workers and instances. */
   shutdown: { params: { epoch: number; all: boolean }; result: null };
-}
+};
 
-export interface KeeperEvents extends Events {
+export type KeeperEvents = {
   instance: InstanceState;
   run: RunState;
   worker: WorkerState;
-}
+};
 
 /** The keeper's first argument, as JSON. Inherited listeners come as a JSON list of `InheritedListener` in a second one. */
 export interface KeeperConfig {

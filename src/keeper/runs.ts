@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { setPriority } from 'node:os';
+import { join } from 'node:path';
 import { type Bystander, type Ended, start } from './children.ts';
 import { endProcesses } from './ending.ts';
 import { raiseOomScore } from './instance.ts';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectWire, type WireClient } from '../wire/client.ts';
-import type { Events, Methods } from '../wire/protocol.ts';
+import type { Events } from '../wire/protocol.ts';
 import type { Bystander, Ended } from './children.ts';
 import { note, type OutputBounds, openOutput } from './output.ts';
 import { identify, isAlive, type ProcessIdentity } from './processes.ts';
@@ -37,10 +37,10 @@ export interface WorkersOptions {
 }
 
 /** The part of a worker's control protocol that the keeper needs. */
-interface WorkerMethods extends Methods {
+type WorkerMethods = {
   hello: { params: Record<string, never>; result: { readonly pid: number } };
   finish: { params: { readonly graceMs: number }; result: null };
-}
+};
 type WorkerControl = WireClient<WorkerMethods, Events>;
 
 /** After the first restart, which is immediate: `firstMs` * 2^n up to `mostMs`; forgiven after `stableMs` of running. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -39,7 +39,7 @@ export interface Home {
   readonly launch: KeeperLaunch;
   connect(): Promise<KeeperClient>;
   /** kill -9 of the running keeper; resolves when it is gone. */
-  killKeeper(client: KeeperClient): Promise<number>;
+  killKeeper(): Promise<number>;
   spec(id: string, app: string, env?: Record<string, string>, more?: Partial<LaunchSpec>): LaunchSpec;
   runSpec(id: string, command: string, env?: Record<string, string>): RunSpec;
   log(id: string): string;
@@ -80,8 +80,8 @@ export function makeHome(): Home {
       clients.push(client);
       return client;
     },
-    killKeeper: async (client) => {
-      const { pid } = await client.call('hello', { epoch: 0 });
+    killKeeper: async () => {
+      const pid = pidIn(join(config.dir, 'keeper.pid')) ?? 0;
       process.kill(pid, 'SIGKILL');
       await until('the keeper to be gone', () => !processIsThere(pid));
       return pid;
@@ -121,9 +121,28 @@ export function makeHome(): Home {
         for (const pid of left) process.kill(pid, 'SIGKILL');
         return left.length === 0;
       });
+      removeGroups(homeId);
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Control groups that a killed keeper could not remove itself; a zombie may hold them for a moment. */
+function removeGroups(homeId: string): void {
+  for (const controller of ['', 'memory', 'cpu', 'pids']) {
+    const parent = join('/sys/fs/cgroup', controller, `signalbox-${homeId}`);
+    if (!existsSync(parent)) continue;
+    const folders = readdirSync(parent, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [join(parent, entry.name)] : [],
+    );
+    for (const folder of [...folders, parent]) {
+      try {
+        rmdirSync(folder);
+      } catch {
+        // Costs nothing.
+      }
+    }
+  }
 }
 
 const pidIn = (file: string): number | null => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : null);
