@@ -1,5 +1,7 @@
 import type { Reason, RolloutKind } from '../domain/rollout/state.ts';
-import type { AppName, EnvironmentName, ReleaseId, RolloutId } from '../domain/values.ts';
+import type { AppName, EnvironmentName, Millis, ReleaseId, RolloutId, WorkloadId } from '../domain/values.ts';
+import type { Workload } from '../domain/release.ts';
+import type { Endpoint } from '../domain/route-table.ts';
 import type { SourceVersion } from '../ports/source.ts';
 
 /** The only door for writes. Everything that changes a decision goes through one of these; each is one transaction. */
@@ -19,14 +21,20 @@ export interface Commands {
    * promote: skip the remaining steps; abort: undo; pause: halt the clock; resume: go on. Pause and abort are idempotent.
    * @throws NO_ACTIVE_ROLLOUT for an unknown or finished one.
    */
-  steer(request: { readonly target: SteerTarget; readonly verb: 'promote' | 'abort' | 'pause' | 'resume' }): Promise<{ readonly rolloutId: RolloutId }>;
-  traffic(request: { readonly app: AppName; readonly environment: EnvironmentName; readonly kind: 'open' | 'hold' | 'stop'; readonly message?: string }): Promise<void>;
+  steer(request: {
+    readonly target: SteerTarget;
+    readonly verb: 'promote' | 'abort' | 'pause' | 'resume';
+  }): Promise<{ readonly rolloutId: RolloutId }>;
+  traffic(request: {
+    readonly app: AppName;
+    readonly environment: EnvironmentName;
+    readonly kind: 'open' | 'hold' | 'stop';
+    readonly message?: string;
+  }): Promise<void>;
 }
 
 /** A rollout by id, or the running one of an environment. */
-export type SteerTarget =
-  | { readonly rollout: RolloutId }
-  | { readonly app: AppName; readonly environment: EnvironmentName };
+export type SteerTarget = { readonly rollout: RolloutId } | { readonly app: AppName; readonly environment: EnvironmentName };
 
 export interface DeployRequest {
   readonly app: AppName;
@@ -63,4 +71,40 @@ export interface PlanPreview {
   readonly memory: { readonly neededMb: number | null; readonly availableMb: number | null; readonly warmMb: number | null };
   /** Set when a deploy would be refused as things stand. */
   readonly refused?: Reason;
+}
+
+/** What watchers of rollouts are told, as it happens. Nothing here is a decision; it is lost when nobody listens. */
+export interface Feed {
+  /** Calls back after each committed change of a rollout (its traffic counts included), until the returned function is called. */
+  onRollout(listener: (rollout: RolloutId) => void): () => void;
+  /** Lines of builds and release commands as they come. */
+  onLine(listener: (line: { readonly rollout: RolloutId; readonly service: string; readonly line: string }) => void): () => void;
+}
+
+/** Watches every instance that shall run: probes it, sees it crash, says how its workload is. */
+export interface HealthMonitor {
+  /** What shall run from now on, and how many of each. */
+  watch(wanted: readonly { readonly workload: Workload; readonly replicas: number }[]): void;
+  level(workload: WorkloadId): WorkloadLevel;
+  /** Endpoints of every workload that shall run, for the route table. */
+  endpoints(): ReadonlyMap<WorkloadId, readonly Endpoint[]>;
+  /** Probes every instance of the workloads once, now. The first failure as a sentence, or null. */
+  probeNow(workloads: readonly WorkloadId[]): Promise<string | null>;
+  /** Resolves when every running instance has been looked at once, or after `limit`. */
+  settled(limit: Millis): Promise<void>;
+  stop(): void;
+}
+
+export interface WorkloadLevel {
+  /** As many healthy instances as shall run. */
+  readonly healthy: boolean;
+  readonly started: boolean;
+  /** Why not, as a sentence. */
+  readonly detail: string | null;
+  /** No waiting will mend it (its port is ignored). */
+  readonly fault: { readonly code: string; readonly message: string } | null;
+  /** Ends by themselves seen since it is watched. */
+  readonly crashes: number;
+  /** How the last of them ended. */
+  readonly lastExit: string | null;
 }

@@ -1,5 +1,5 @@
 import { type Counts, firstThreeFailed, percent, rateOf, trialsOf } from './gate.ts';
-import { requireCounts } from './sequential-test.ts';
+import { areCounts, requireCounts } from './sequential-test.ts';
 import type { GateSpec } from './spec.ts';
 
 /**
@@ -15,7 +15,7 @@ import type { GateSpec } from './spec.ts';
 export interface BakeWatch {
   /** Failure rate held to be normal: the old release's own before the switch, at least the spec's floor. */
   readonly p0: number;
-  /** Probability of a false alarm over the whole bake. */
+  /** Probability of a false alarm over the whole bake; the gates before it spend as much again between them. */
   readonly alpha: number;
   readonly seen: Counts;
   /** One per factor of `oddsFactors`, in that order. */
@@ -38,17 +38,18 @@ const oddsFactors = [3, 12, 40, 900] as const;
 export function openBakeWatch(input: { spec: GateSpec; baseline: Counts }): BakeWatch {
   const { spec, baseline } = input;
   requireCounts(trialsOf(baseline));
-  // An old release that failed every request leaves nothing to be worse than; the watch needs a rate below 1 all the same.
-  const p0 = Math.min(0.99, Math.max(spec.p0Floor, rateOf(baseline)));
+  const p0 = Math.max(spec.p0Floor, rateOf(baseline));
   const nothing = { requests: 0, errors: 0 };
   const suspicions = oddsFactors.map((): Suspicion => ({ evidence: null, stretch: nothing }));
   return { p0, alpha: spec.alpha, seen: nothing, suspicions, failed: null };
 }
 
-/** Adds what was counted since the last call (increments, not totals). Once failed, nothing more is counted. */
+/**
+ * Adds what was counted since the last call (increments, not totals). Once failed, nothing more is counted. Counts that cannot
+ * be (more errors than requests) are our own fault and leave the watch as it was.
+ */
 export function observeBake(watch: BakeWatch, batch: Counts): BakeWatch {
-  requireCounts(trialsOf(batch));
-  if (watch.failed !== null || batch.requests === 0) return watch;
+  if (watch.failed !== null || batch.requests === 0 || !areCounts(trialsOf(batch))) return watch;
   const seen = add(watch.seen, batch);
   const newlySuspect = Math.log((unsuspected(watch.seen.requests) - unsuspected(seen.requests)) / oddsFactors.length);
   const suspicions = oddsFactors.map((factor, i) => {
@@ -60,9 +61,7 @@ export function observeBake(watch: BakeWatch, batch: Counts): BakeWatch {
       stretch: began ? batch : add(before.stretch, batch),
     };
   });
-  const total = logSum([...suspicions.map((s) => s.evidence), Math.log(unsuspected(seen.requests))]);
-  const dead = firstThreeFailed(trialsOf(seen), watch);
-  const guilty = dead || total >= -Math.log(watch.alpha);
+  const guilty = firstThreeFailed(trialsOf(seen), watch) || evidenceOfAll({ seen, suspicions }) >= 1 / watch.alpha;
   return { ...watch, seen, suspicions, failed: guilty ? reasonFor({ seen, suspicions, p0: watch.p0 }) : null };
 }
 
@@ -70,6 +69,25 @@ export type BakeVerdict = { readonly kind: 'ok' } | { readonly kind: 'fail'; rea
 
 export const bakeVerdict = (watch: BakeWatch): BakeVerdict =>
   watch.failed === null ? { kind: 'ok' } : { kind: 'fail', reason: watch.failed };
+
+/** What the verdict rests on: how many times likelier the bake is under "something is wrong" than under "all is normal". */
+export interface BakeExplanation {
+  readonly p0: number;
+  readonly alpha: number;
+  readonly requests: number;
+  readonly errors: number;
+  /** A plain ratio, 1 at the start; numbers beyond 1e15 are shown as that. */
+  readonly evidence: number;
+  /** The ratio that fails the bake, 1/alpha. */
+  readonly failAt: number;
+  readonly verdict: BakeVerdict;
+}
+
+export function explainBake(watch: BakeWatch): BakeExplanation {
+  const { p0, alpha, seen } = watch;
+  const evidence = Math.min(1e15, evidenceOfAll(watch));
+  return { p0, alpha, ...seen, evidence, failAt: 1 / alpha, verdict: bakeVerdict(watch) };
+}
 
 /**
  * Share of belief left for "it goes bad later", after so many requests: half of it goes to the first few, and the rest so slowly
@@ -93,6 +111,10 @@ function reasonFor(found: { seen: Counts; suspicions: readonly { evidence: numbe
 }
 
 const add = (a: Counts, b: Counts): Counts => ({ requests: a.requests + b.requests, errors: a.errors + b.errors });
+
+function evidenceOfAll({ seen, suspicions }: Pick<BakeWatch, 'seen' | 'suspicions'>): number {
+  return suspicions.reduce((sum, s) => sum + (s.evidence === null ? 0 : Math.exp(s.evidence)), unsuspected(seen.requests));
+}
 
 /** ln(sum of e^x), without overflow. */
 function logSum(logs: readonly number[]): number {

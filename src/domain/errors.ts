@@ -244,6 +244,11 @@ export const catalogue = {
     hint: 'Follow the newer one with `signalbox status`.',
     retryable: false,
   },
+  TOOL_MISSING: {
+    title: 'A program that the build needs is not installed',
+    hint: 'Install it on the machine that runs Signalbox.',
+    retryable: true,
+  },
   TOO_LARGE: {
     title: 'The request is larger than allowed',
     hint: 'Send less; large files belong under `persist`, not into the repository.',

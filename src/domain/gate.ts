@@ -1,5 +1,6 @@
 import {
   acceptBound,
+  areCounts,
   logLikelihoodRatio,
   moreNeeded,
   observe,
@@ -100,15 +101,17 @@ export function openGate(input: { spec: GateSpec; baseline: Counts; steps: numbe
 
 /**
  * Adds what was counted since the last call (increments, not totals), at `at`. Call it once with zeros when the step's traffic
- * starts: the rate behind the ETA is measured from there. `observing: false`: our own counting is broken; nothing is added.
+ * starts: the rate behind the ETA is measured from there. `observing: false`, or counts that cannot be (more errors than
+ * requests): our own counting is broken; nothing is added and nobody blamed.
  */
 export function observeGate(
   state: GateState,
   seen: { canary: Counts; stable: Counts; at: Instant; observing: boolean },
 ): GateState {
   if (state.decided !== null) return state;
-  const clocked = { ...state, lastAt: seen.at, observing: seen.observing, watched: watchedFor(state, seen.at) };
-  if (!seen.observing || state.test === null) return clocked;
+  const observing = seen.observing && areCounts(trialsOf(seen.canary)) && areCounts(trialsOf(seen.stable));
+  const clocked = { ...state, lastAt: seen.at, observing, watched: watchedFor(state, seen.at) };
+  if (!observing || state.test === null) return clocked;
   const stable = observeStable(state, seen.stable);
   const blurred = state.test.failures > 0 && state.stable.down && !stable.down;
   if (blurred) return startAfresh({ ...clocked, stable }, state.test);
@@ -195,21 +198,22 @@ const gateStandsStill = (state: GateState): boolean =>
 function decide(state: GateState & { readonly test: SequentialTest }): GateState {
   const { test, stable, p0 } = state;
   if (test.verdict === 'accept') return { ...state, decided: { kind: 'pass' } };
-  if (!looksBroken(test) || stableFails(stable, test)) return state;
+  if (!looksBroken(test) || stable.pressure >= doubtAt(state)) return state;
   const reason = `${test.failures} of ${test.trials} requests failed (${percent(test.failures / test.trials)}), normal is at most ${percent(p0)}`;
   return { ...state, decided: { kind: 'fail', reason } };
 }
 
-/** Stable's last request failed, or several of its latest did. Enough to hold the blame back, not to acquit the canary. */
-const stableFails = (stable: StableControl, rates: { readonly p0: number; readonly p1: number }): boolean =>
-  stable.down || stable.pressure >= Math.log(rates.p1 / rates.p0);
+/**
+ * Pressure at which blame is held back, though the canary is not acquitted: stable's last request failed, or several of its
+ * latest did.
+ */
+const doubtAt = (state: GateState): number => Math.min(Math.log(state.p1 / state.p0), rejectBound(state));
 
 function observeStable(state: GateState, seen: Counts): StableControl {
-  requireCounts(trialsOf(seen));
   const { stable } = state;
   const highest = rejectBound(state);
   const pressure = Math.min(highest, Math.max(0, stable.pressure + logLikelihoodRatio(state, trialsOf(seen))));
-  const down = pressure >= highest || (stable.down && stableFails({ ...stable, down: false, pressure }, state));
+  const down = pressure >= highest || (stable.down && pressure >= doubtAt(state));
   return { requests: stable.requests + seen.requests, errors: stable.errors + seen.errors, pressure, down };
 }
 

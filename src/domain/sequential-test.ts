@@ -82,10 +82,12 @@ export const rejectBound = (rates: { readonly alpha: number; readonly beta: numb
 export const acceptBound = (rates: { readonly alpha: number; readonly beta: number }): number =>
   Math.log(rates.beta / (1 - rates.alpha));
 
+/** Whole, not negative, and no more failures than trials. */
+export function areCounts({ trials, failures }: Trials): boolean {
+  return Number.isSafeInteger(trials) && Number.isSafeInteger(failures) && failures >= 0 && failures <= trials;
+}
+
 /** Throws RangeError: a wrong count would silently turn into a wrong verdict. */
 export function requireCounts(batch: Trials): void {
-  const { trials, failures } = batch;
-  if (!Number.isSafeInteger(trials) || !Number.isSafeInteger(failures) || failures < 0 || failures > trials) {
-    throw new RangeError(`${failures} failures of ${trials} trials is not a count`);
-  }
+  if (!areCounts(batch)) throw new RangeError(`${batch.failures} failures of ${batch.trials} trials is not a count`);
 }

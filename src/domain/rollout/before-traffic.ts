@@ -25,7 +25,7 @@ const startGrace = millis(60_000);
 export function onQueued(rollout: Rollout, event: RolloutEvent, now: Instant): Decision {
   switch (event.type) {
     case 'started': {
-      const begun = { ...rollout, times: { ...rollout.times, startedAt: event.wall } };
+      const begun: Rollout = { ...rollout, cursor: event.counts, times: { ...rollout.times, startedAt: event.wall } };
       if (event.ready) return { rollout: enterVerifying(begun, now) };
       return { rollout: enterPreparing(begun, now) };
     }

@@ -3,8 +3,13 @@ import type { Reason, ReleaseCounters, TrafficBaseline } from './state.ts';
 
 /** Everything that can happen to a rollout. Results of effects name the effect; those of effects no longer asked for are ignored. */
 export type RolloutEvent =
-  /** The queue is free. `ready`: everything it needs runs and is healthy already. */
-  | { readonly type: 'started'; readonly wall: WallTime; readonly ready: boolean }
+  /** The queue is free. `ready`: everything it needs runs and is healthy already. Counting of traffic starts from `counts`. */
+  | {
+      readonly type: 'started';
+      readonly wall: WallTime;
+      readonly ready: boolean;
+      readonly counts: Readonly<Record<ReleaseId, ReleaseCounters>>;
+    }
   | { readonly type: 'built'; readonly effect: string }
   | { readonly type: 'build-failed'; readonly effect: string; readonly reason: Reason }
   | { readonly type: 'command-done'; readonly effect: string }

@@ -1,0 +1,198 @@
+import { desiredWorkloads } from '../domain/desired.ts';
+import { activePhase } from '../domain/desired.ts';
+import { type EnvironmentState, newEnvironment, stableRelease } from '../domain/environment-state.ts';
+import { SignalboxError } from '../domain/errors.ts';
+import { allocateLinks } from '../domain/links.ts';
+import { type Release, type ReleasedService, sameContent } from '../domain/release.ts';
+import { planRollout, type RolloutPlan } from '../domain/rollout/plan.ts';
+import type { RolloutKind } from '../domain/rollout/state.ts';
+import { newRollout } from '../domain/rollout/transition.ts';
+import {
+  type BuildKey,
+  type EnvironmentKey,
+  environmentKey,
+  type ReleaseId,
+  releaseId,
+  type RolloutId,
+} from '../domain/values.ts';
+import type { Clock, Ids } from '../ports/clock.ts';
+import type { Frozen } from '../ports/freezer.ts';
+import type { Addresses } from './addresses.ts';
+import type { Accepted, DeployRequest, HealthMonitor } from './commands.ts';
+import type { Controller, Happened } from './controller.ts';
+import { type Draft, type Plant, revise } from './plant.ts';
+
+/** Turns a frozen source or a kept release into a queued rollout, replacing what waits or runs before it. */
+export interface Acceptance {
+  /** The release and plan a deploy would get as things stand. @throws ROUTE_TAKEN */
+  preview(
+    request: DeployRequest,
+    frozen: Frozen,
+  ): { readonly release: Release; readonly plan: RolloutPlan; readonly live: Release | null };
+  deploy(request: DeployRequest, frozen: Frozen): Promise<Accepted>;
+  rollback(release: Release): Promise<Accepted>;
+}
+
+export interface AcceptancePorts {
+  readonly plant: Plant;
+  readonly controller: Controller;
+  readonly monitor: HealthMonitor;
+  readonly addresses: Addresses;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export function createAcceptance({ plant, controller, monitor, addresses, clock, ids }: AcceptancePorts): Acceptance {
+  function environmentOf(request: { app: DeployRequest['app']; environment: DeployRequest['environment'] }): EnvironmentState {
+    const key = environmentKey(request.app, request.environment);
+    return plant.environment(key) ?? newEnvironment({ ...request, candidateToken: ids.secret() });
+  }
+
+  function preview(request: DeployRequest, frozen: Frozen) {
+    const environment = environmentOf(request);
+    refuseTakenRoutes(plant, environment.key, frozen.services);
+    const release = releaseOf(request, frozen, environment.nextRelease, clock);
+    const live = liveOf(environment);
+    return { release, live, plan: planOf('deploy', release, { environment, live, cached: frozen.cached, notes: frozen.notes }) };
+  }
+
+  function planOf(
+    kind: RolloutKind,
+    release: Release,
+    facts: { environment: EnvironmentState; live: Release | null; cached: ReadonlySet<BuildKey>; notes: readonly string[] },
+  ): RolloutPlan {
+    const running = new Set(release.services.map((s) => s.workload.id).filter((id) => monitor.level(id).healthy));
+    const { live, cached, notes } = facts;
+    return planRollout({ kind, release, live, cached, running, notes, commandsDone: facts.environment.commandsDone });
+  }
+
+  const liveOf = (environment: EnvironmentState): Release | null => {
+    const id = stableRelease(environment);
+    return id === null ? null : (plant.releases().get(id) ?? null);
+  };
+
+  /** Everything of the environment that waits or runs gives way; a bake goes on until there is something to put in its place. */
+  const replaced = (key: EnvironmentKey, by: RolloutId): readonly Happened[] =>
+    plant
+      .rollouts(key)
+      .filter((rollout) => activePhase(rollout) !== 'baking')
+      .map((rollout) => ({ rollout, events: [{ type: 'superseded', by }] }));
+
+  async function queue(what: {
+    kind: RolloutKind;
+    release: Release;
+    environment: EnvironmentState;
+    plan: RolloutPlan;
+    draft: Draft;
+  }): Promise<{ draft: Draft; result: Accepted }> {
+    const { kind, release, environment, plan } = what;
+    const id = ids.next() as RolloutId;
+    const rollout = newRollout({ id, environment: environment.key, kind, release: release.id, plan, wall: clock.wall() });
+    const accepted = {
+      type: `${kind}.accepted`,
+      at: clock.wall(),
+      app: environment.app,
+      environment: environment.environment,
+      rollout: id,
+      body: { release: release.id, sha: release.sha, subject: release.subject },
+    };
+    const linked = { ...environment, links: await linksFor(environment, release) };
+    const first: Draft = { ...what.draft, environments: [linked], events: [...(what.draft.events ?? []), accepted] };
+    const draft = await controller.apply(first, replaced(environment.key, id));
+    return {
+      draft: { ...draft, rollouts: [...(draft.rollouts ?? []), rollout] },
+      result: { rolloutId: id, release: release.id, kind },
+    };
+  }
+
+  async function linksFor(environment: EnvironmentState, release: Release) {
+    const rollouts = plant.rollouts(environment.key);
+    const kept = desiredWorkloads(environment, rollouts, plant.releases()).map((d) => d.workload.id);
+    const waiting = rollouts.flatMap(
+      (r) =>
+        plant
+          .releases()
+          .get(r.release)
+          ?.services.map((s) => s.workload.id) ?? [],
+    );
+    return allocateLinks({
+      environment,
+      others: plant.environments().filter((e) => e.key !== environment.key),
+      workloads: release.services.map((s) => s.workload),
+      keep: new Set([...kept, ...waiting]),
+      slots: await addresses.slots(),
+    });
+  }
+
+  return {
+    preview,
+    deploy: (request, frozen) =>
+      plant.decide(async () => {
+        const { release, plan } = preview(request, frozen);
+        const before = environmentOf(request);
+        const known = plant.environment(before.key) !== undefined;
+        const next = { nextRelease: before.nextRelease + 1 };
+        const environment = known ? revise(before, next) : { ...before, ...next };
+        const app = { name: request.app, repository: frozen.repository, createdAt: clock.wall() };
+        return queue({ kind: 'deploy', release, environment, plan, draft: { apps: [app], releases: [release] } });
+      }),
+    rollback: (release) =>
+      plant.decide(async () => {
+        const before = environmentOf(release);
+        const live = liveOf(before);
+        if (live?.id === release.id && plant.rollouts(before.key).length === 0) {
+          throw new SignalboxError('SAME_RELEASE', `v${release.number} of ${before.key} serves already.`);
+        }
+        const cached = new Set(release.services.map((s) => s.build.key));
+        const plan = planOf('rollback', release, { environment: before, live, cached, notes: [] });
+        // Kept in the draft so that the release is known again from now on.
+        return queue({ kind: 'rollback', release, environment: revise(before, {}), plan, draft: { releases: [release] } });
+      }),
+  };
+}
+
+function releaseOf(request: DeployRequest, frozen: Frozen, number: number, clock: Clock): Release {
+  const { strategy } = frozen;
+  const onlyStatic = frozen.services.every((s) => s.workload.kind === 'static');
+  return {
+    id: releaseId(request.app, request.environment, number),
+    app: request.app,
+    environment: request.environment,
+    number,
+    sha: request.sha,
+    dirty: request.dirty,
+    subject: frozen.subject,
+    services: frozen.services,
+    smoke: frozen.smoke,
+    strategy: { ...strategy, type: onlyStatic && strategy.type !== 'canary' ? 'static' : (request.strategy ?? strategy.type) },
+    createdAt: clock.wall(),
+  };
+}
+
+/** Two services may not claim the same host and path; the error names the owner. */
+function refuseTakenRoutes(plant: Plant, key: EnvironmentKey, services: readonly ReleasedService[]): void {
+  const owners = new Map<string, { owner: string; release: ReleaseId }>();
+  for (const environment of plant.environments()) {
+    if (environment.key === key) continue;
+    const present = [...environment.arms.map((a) => a.release), ...plant.rollouts(environment.key).map((r) => r.release)];
+    for (const id of present) {
+      for (const s of plant.releases().get(id)?.services ?? []) {
+        for (const r of s.routes) owners.set(`${r.host} ${r.path}`, { owner: `${environment.key} ${s.service}`, release: id });
+      }
+    }
+  }
+  for (const s of services) {
+    for (const r of s.routes) {
+      const taken = owners.get(`${r.host} ${r.path}`);
+      if (taken)
+        throw new SignalboxError(
+          'ROUTE_TAKEN',
+          `${s.service} asks for ${r.host}${r.path}, which belongs to ${taken.owner} (${taken.release}).`,
+        );
+    }
+  }
+}
+
+/** Release to go back to when none is named: never one that is the same as what is being left. */
+export const isWayBack = (candidate: Release, live: Release | null): boolean =>
+  live === null || (candidate.id !== live.id && !sameContent(candidate, live));

@@ -1,0 +1,234 @@
+import { keptAssetRoots } from '../domain/compose-table.ts';
+import { activePhase, type DesiredWorkload } from '../domain/desired.ts';
+import { hasCode, SignalboxError } from '../domain/errors.ts';
+import type { ArtifactRef, Workload } from '../domain/release.ts';
+import type { RolloutEvent } from '../domain/rollout/events.ts';
+import type { Rollout } from '../domain/rollout/state.ts';
+import { type Epoch, millis, type ReleaseId, type RolloutId } from '../domain/values.ts';
+import type { Builder } from '../ports/builder.ts';
+import type { Clock, Ids } from '../ports/clock.ts';
+import type { DataPlane } from '../ports/data-plane.ts';
+import type { Freezer } from '../ports/freezer.ts';
+import type { Prober } from '../ports/prober.ts';
+import type { Runtime } from '../ports/runtime.ts';
+import type { Source } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import { createAcceptance } from './accept.ts';
+import { createAddresses } from './addresses.ts';
+import type { Commands, Feed, HealthMonitor } from './commands.ts';
+import { createController } from './controller.ts';
+import { createCommands } from './create-commands.ts';
+import { createExecutor } from './executor.ts';
+import { createHousekeeping, type Retention } from './housekeeping.ts';
+import { createInterlock } from './interlock.ts';
+import { openPlant } from './plant.ts';
+import { createPublisher } from './publisher.ts';
+import { createReconciler } from './reconciler.ts';
+import { createSignals, feedEvery } from './signals.ts';
+
+export interface ControlPlane {
+  readonly commands: Commands;
+  readonly feed: Feed;
+  /** Lets go of everything; what runs goes on running. */
+  stop(): void;
+}
+
+export interface ControlPlanePorts {
+  readonly epoch: Epoch;
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly dataPlane: DataPlane;
+  readonly source: Source;
+  readonly builder: Builder;
+  readonly freezer: Freezer;
+  readonly prober: Prober;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly createMonitor: (onChange: () => void) => HealthMonitor;
+  readonly folderOf: (artifact: ArtifactRef) => string;
+  /** MiB that new processes can have; null when unknown. */
+  readonly availableMemory: () => number | null;
+  readonly retention: Retention;
+  /** Another control plane has taken over: this one must end. */
+  readonly onReplaced: (error: unknown) => void;
+  /** A fault that was survived; for the log. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Longest wait at boot for a first look at what runs, before the first table is published. */
+const firstLook = millis(2500);
+const evidenceLines = 20;
+/** How long an undo waits for the old release to be servable: it is warm, or it has to be started first. */
+const warmPatience = 3000;
+const coldPatience = 55_000;
+
+/** Builds the control plane on what the store says, takes over what runs, and goes on with every open rollout. */
+export async function startControlPlane(ports: ControlPlanePorts): Promise<ControlPlane> {
+  const { store, runtime, dataPlane, clock } = ports;
+  const watchers = new Set<(rollout: RolloutId) => void>();
+  const listeners = new Set<Parameters<Feed['onLine']>[0]>();
+  const onFault = (error: unknown): void => (hasCode(error, 'STALE_EPOCH') ? ports.onReplaced(error) : ports.onFault(error));
+  let wake = (): void => undefined;
+
+  const plant = await openPlant({
+    store,
+    clock,
+    epoch: ports.epoch,
+    keptAssetRoots,
+    onCommitted: (draft) => {
+      wake();
+      for (const rollout of draft.rollouts ?? []) for (const tell of watchers) tell(rollout.id);
+    },
+  });
+  const monitor = ports.createMonitor(() => {
+    signals.feed();
+    publisher.kick();
+  });
+  const addresses = createAddresses({ plant, dataPlane });
+  const evidence = async (rollout: Rollout, service: string): Promise<readonly string[]> => {
+    const workload = plant
+      .releases()
+      .get(rollout.release)
+      ?.services.find((s) => s.service === service)?.workload;
+    return workload ? lastLines(runtime, workload) : [];
+  };
+  const controller = createController({ plant, clock, evidence });
+  const publisher = createPublisher({
+    plant,
+    dataPlane,
+    clock,
+    endpoints: () => monitor.endpoints(),
+    folderOf: ports.folderOf,
+    onPublished: () => reconciler.kick(),
+    onFault,
+  });
+  const signals = createSignals({
+    plant,
+    clock,
+    dataPlane,
+    monitor,
+    send: (rollout, events) => controller.send(rollout.id, ...events),
+    onFault,
+  });
+  const interlock = createInterlock({ plant, controller, monitor, signals, clock, onFault });
+  const reconciler = createReconciler({
+    plant,
+    runtime,
+    dataPlane,
+    store,
+    publisher,
+    addresses,
+    clock,
+    onDesired: (desired: readonly DesiredWorkload[]) => monitor.watch(desired),
+    onStartFailed: (workload, error) => void startFailed(workload, error),
+    onFault,
+  });
+  const executor = createExecutor({
+    plant,
+    builder: ports.builder,
+    runtime,
+    dataPlane,
+    prober: ports.prober,
+    publisher,
+    addresses,
+    clock,
+    report: async (id, event) => {
+      await controller.send(id, ...counted(id), event);
+    },
+    onLine: (line) => {
+      for (const tell of listeners) tell(line);
+    },
+    clearedAt: (id) => interlock.clearedAt(id),
+    untilServable,
+    onFault,
+  });
+  const housekeeping = createHousekeeping({ plant, store, builder: ports.builder, clock, retention: ports.retention, onFault });
+  const acceptance = createAcceptance({ plant, controller, monitor, addresses, clock, ids: ports.ids });
+
+  /** Results that may end a rollout come with the newest counts. */
+  function counted(id: RolloutId): readonly RolloutEvent[] {
+    const rollout = plant.rollout(id);
+    const counts = rollout && rollout.phase !== 'queued' ? signals.counters(rollout.environment) : null;
+    return counts ? [counts] : [];
+  }
+
+  async function startFailed(workload: Workload, error: unknown): Promise<void> {
+    onFault(error);
+    const code = error instanceof SignalboxError ? error.code : 'INTERNAL';
+    const reason = { code, message: error instanceof Error ? error.message : String(error), service: workload.service };
+    const concerned = plant.rollouts().filter((r) => r.health[workload.id] !== undefined && activePhase(r) !== 'rolling-back');
+    for (const rollout of concerned) {
+      await controller.send(rollout.id, { type: 'broken', workload: workload.id, reason }).catch(onFault);
+    }
+  }
+
+  async function untilServable(rollout: Rollout, signal: AbortSignal): Promise<void> {
+    const target: ReleaseId | null = rollout.fallback ?? rollout.from;
+    const release = target === null ? undefined : plant.releases().get(target);
+    const needed = (release?.services ?? []).filter((s) => s.workload.kind === 'web').map((s) => s.workload.id);
+    const until = clock.now() + (rollout.plan.warm ? warmPatience : coldPatience);
+    const servable = (): boolean => needed.every((id) => (monitor.endpoints().get(id) ?? []).some((e) => e.healthy));
+    while (!servable() && clock.now() < until && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        clock.after(millis(25), resolve);
+      });
+    }
+  }
+
+  wake = () => {
+    executor.sync();
+    publisher.kick();
+    reconciler.kick();
+    interlock.kick();
+    signals.feed();
+    housekeeping.kick();
+  };
+
+  monitor.watch(reconciler.desired());
+  await monitor.settled(firstLook);
+  wake();
+  let cancelFeed = clock.after(feedEvery, feedAgain);
+  function feedAgain(): void {
+    signals.feed();
+    cancelFeed = clock.after(feedEvery, feedAgain);
+  }
+
+  return {
+    commands: createCommands({
+      plant,
+      controller,
+      acceptance,
+      publisher,
+      store,
+      source: ports.source,
+      freezer: ports.freezer,
+      builder: ports.builder,
+      clock,
+      memory: { runtime, available: ports.availableMemory },
+    }),
+    feed: {
+      onRollout: (tell) => {
+        watchers.add(tell);
+        return () => watchers.delete(tell);
+      },
+      onLine: (tell) => {
+        listeners.add(tell);
+        return () => listeners.delete(tell);
+      },
+    },
+    stop: () => {
+      cancelFeed();
+      for (const part of [executor, interlock, reconciler, publisher, signals, monitor, housekeeping]) part.stop();
+    },
+  };
+}
+
+async function lastLines(runtime: Runtime, workload: Workload): Promise<readonly string[]> {
+  const lines: string[] = [];
+  try {
+    for await (const line of runtime.logs(workload.id, { tail: evidenceLines })) lines.push(line.text);
+  } catch {
+    // No log is no reason to lose the reason.
+  }
+  return lines.slice(-evidenceLines);
+}

@@ -1,0 +1,152 @@
+import { stableRelease } from '../domain/environment-state.ts';
+import { SignalboxError } from '../domain/errors.ts';
+import type { Release } from '../domain/release.ts';
+import { describePlan } from '../domain/rollout/plan.ts';
+import type { RolloutEvent } from '../domain/rollout/events.ts';
+import type { Rollout } from '../domain/rollout/state.ts';
+import { environmentKey, releaseId } from '../domain/values.ts';
+import type { Builder } from '../ports/builder.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Freezer } from '../ports/freezer.ts';
+import type { Source } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import { type Acceptance, isWayBack } from './accept.ts';
+import type { Commands, DeployRequest, RollbackRequest, SteerTarget } from './commands.ts';
+import type { Controller } from './controller.ts';
+import { type MemoryView, memoryNeeds, refuseWithoutMemory } from './memory.ts';
+import { type Plant, revise } from './plant.ts';
+import type { Publisher } from './publisher.ts';
+
+export interface CommandPorts {
+  readonly plant: Plant;
+  readonly controller: Controller;
+  readonly acceptance: Acceptance;
+  readonly publisher: Publisher;
+  readonly store: Store;
+  readonly source: Source;
+  readonly freezer: Freezer;
+  readonly builder: Builder;
+  readonly clock: Clock;
+  readonly memory: MemoryView;
+}
+
+/** Rollouts looked through for the last good release. */
+const lookBack = 100;
+
+export function createCommands(ports: CommandPorts): Commands {
+  const { plant, controller, acceptance, publisher, store, source, freezer, builder, clock } = ports;
+
+  const freeze = (request: DeployRequest) => freezer.freeze(request);
+
+  async function wayBack(request: RollbackRequest): Promise<Release> {
+    const key = environmentKey(request.app, request.environment);
+    const environment = plant.environment(key);
+    if (!environment) throw new SignalboxError('NO_KEPT_RELEASE', `${key} has never been deployed.`);
+    if (request.to !== undefined) {
+      const named = await store.release(releaseId(request.app, request.environment, request.to));
+      if (!named) throw new SignalboxError('NO_KEPT_RELEASE', `v${request.to} of ${key} is not kept (or never was).`);
+      return named;
+    }
+    const liveId = stableRelease(environment);
+    const live = liveId === null ? null : await store.release(liveId);
+    const proven = environment.proven === null ? null : await store.release(environment.proven);
+    if (proven && isWayBack(proven, live)) return proven;
+    for (const rollout of await store.rollouts({ environment: key }, { limit: lookBack })) {
+      if (rollout.phase !== 'succeeded') continue;
+      const candidate = await store.release(rollout.release);
+      if (candidate && isWayBack(candidate, live)) return candidate;
+    }
+    throw new SignalboxError('NO_KEPT_RELEASE', `${key} has no earlier release that was good.`);
+  }
+
+  async function refuseUnkept(release: Release): Promise<void> {
+    for (const s of release.services) {
+      if (!(await builder.has(release.app, s.build))) {
+        throw new SignalboxError('NO_KEPT_RELEASE', `The build of ${s.service} in v${release.number} is no longer kept.`);
+      }
+    }
+  }
+
+  async function refuseChangedMigrations(release: Release): Promise<void> {
+    const environment = plant.environment(environmentKey(release.app, release.environment));
+    for (const s of release.services) {
+      const done = environment?.commandsDone[s.service];
+      if (s.releaseCommand && done !== undefined && done !== s.releaseCommand.inputsHash) {
+        throw new SignalboxError(
+          'MIGRATIONS_CHANGED',
+          `The release command of ${s.service} has run in a newer form than v${release.number} knows.`,
+        );
+      }
+    }
+  }
+
+  function target(of: SteerTarget): Rollout {
+    if ('rollout' in of) {
+      const rollout = plant.rollout(of.rollout);
+      if (!rollout) throw new SignalboxError('NO_ACTIVE_ROLLOUT', `Rollout ${of.rollout} is unknown or has ended.`);
+      return rollout;
+    }
+    const key = environmentKey(of.app, of.environment);
+    const newest = plant.rollouts(key).at(-1);
+    if (!newest) throw new SignalboxError('NO_ACTIVE_ROLLOUT', `No rollout of ${key} is running.`);
+    return newest;
+  }
+
+  return {
+    receiveSource: (request) => source.receive(request.app, request),
+    deploy: async (request) => {
+      const frozen = await freeze(request);
+      const { release, live, plan } = acceptance.preview(request, frozen);
+      refuseWithoutMemory(await memoryNeeds(ports.memory, { release, live, plan }), plan.warm);
+      return acceptance.deploy(request, frozen);
+    },
+    plan: async (request) => {
+      const frozen = await freeze(request);
+      const { release, live, plan } = acceptance.preview(request, frozen);
+      const memory = await memoryNeeds(ports.memory, { release, live, plan });
+      const preview = { release: release.id, operations: describePlan(plan), notes: plan.notes, memory };
+      try {
+        refuseWithoutMemory(memory, plan.warm);
+        return preview;
+      } catch (error) {
+        if (!(error instanceof SignalboxError)) throw error;
+        return { ...preview, refused: { code: error.code, message: error.message } };
+      }
+    },
+    rollback: async (request) => {
+      const release = await wayBack(request);
+      await refuseUnkept(release);
+      if (!request.force) await refuseChangedMigrations(release);
+      return acceptance.rollback(release);
+    },
+    steer: async ({ target: of, verb }) => {
+      const rollout = target(of);
+      await controller.send(rollout.id, verbEvents[verb]);
+      return { rolloutId: rollout.id };
+    },
+    traffic: async ({ app, environment: name, kind, message }) => {
+      const key = environmentKey(app, name);
+      await plant.decide(async () => {
+        const environment = plant.environment(key);
+        if (!environment) throw new SignalboxError('NOT_FOUND', `${key} has never been deployed.`);
+        const traffic = { kind, ...(message === undefined ? {} : { message }) };
+        const event = {
+          type: `traffic.${kind}`,
+          at: clock.wall(),
+          app,
+          environment: name,
+          body: { ...(message === undefined ? {} : { message }) },
+        };
+        return { draft: { environments: [revise(environment, { traffic })], events: [event] }, result: undefined };
+      });
+      await publisher.ensure();
+    },
+  };
+}
+
+const verbEvents = {
+  promote: { type: 'promoted' },
+  abort: { type: 'aborted' },
+  pause: { type: 'paused' },
+  resume: { type: 'resumed' },
+} as const satisfies Record<string, RolloutEvent>;

@@ -1,0 +1,254 @@
+import { resolveReferences } from '../domain/links.ts';
+import type { Release, ReleasedService } from '../domain/release.ts';
+import type { RolloutEvent } from '../domain/rollout/events.ts';
+import type { Effect, Reason, Rollout } from '../domain/rollout/state.ts';
+import type { SmokeCheck } from '../domain/spec.ts';
+import { type Millis, millis, type RolloutId } from '../domain/values.ts';
+import type { Builder } from '../ports/builder.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { DataPlane } from '../ports/data-plane.ts';
+import type { Prober } from '../ports/prober.ts';
+import type { OneOffResult, Runtime } from '../ports/runtime.ts';
+import type { Addresses } from './addresses.ts';
+import type { Plant } from './plant.ts';
+import type { Publisher } from './publisher.ts';
+
+export interface Executor {
+  /** Starts what rollouts ask for and is not under way; gives up what nobody waits for any more. */
+  sync(): void;
+  stop(): void;
+}
+
+export interface ExecutorPorts {
+  readonly plant: Plant;
+  readonly builder: Builder;
+  readonly runtime: Runtime;
+  readonly dataPlane: DataPlane;
+  readonly prober: Prober;
+  readonly publisher: Publisher;
+  readonly addresses: Addresses;
+  readonly clock: Clock;
+  /** Reports a result; tried again until it is on record or nobody waits for it. */
+  readonly report: (rollout: RolloutId, event: RolloutEvent) => Promise<void>;
+  readonly onLine: (line: { rollout: RolloutId; service: string; line: string }) => void;
+  /** When the last required check of a rollout passed, if this process saw it. */
+  readonly clearedAt: (rollout: RolloutId) => number | undefined;
+  /** Waits until the release that traffic goes back to has a healthy instance of each service, or the signal aborts. */
+  readonly untilServable: (rollout: Rollout, signal: AbortSignal) => Promise<void>;
+  readonly onFault: (error: unknown) => void;
+}
+
+type Outcome = RolloutEvent;
+
+/** Longest wait for one smoke answer. A first page may be compiled or connect to its database. */
+const smokeTimeout = millis(10_000);
+/** A check fails only when it failed this often in a row. */
+const smokeAttempts = 3;
+const smokePause = millis(300);
+
+export function createExecutor(ports: ExecutorPorts): Executor {
+  const { plant, builder, runtime, dataPlane, prober, publisher, addresses, clock } = ports;
+  const running = new Map<string, AbortController>();
+
+  async function carryOut(id: string, effect: Effect, rollout: Rollout, signal: AbortSignal): Promise<Outcome> {
+    const release = plant.releases().get(rollout.release);
+    if (!release) throw new Error(`Release ${rollout.release} is not on record.`);
+    switch (effect.type) {
+      case 'build':
+        return build(id, rollout, release, signal);
+      case 'release-command':
+        return releaseCommand({ id, service: effect.service, rollout, release, signal });
+      case 'smoke-candidate': {
+        await publisher.ensure();
+        const address = dataPlane.candidate(release.id, plant.environment(rollout.environment)?.candidateToken ?? '');
+        return smoke(id, release, rollout.plan.smoke, address);
+      }
+      case 'smoke-route':
+        return smoke(id, release, rollout.plan.smoke, { baseUrl: await addresses.http(), headers: {} });
+      case 'publish': {
+        if (rollout.phase === 'rolling-back') await ports.untilServable(rollout, signal);
+        const from = ports.clearedAt(rollout.id) ?? clock.now();
+        await publisher.ensure();
+        return { type: 'published', effect: id, took: millis(Math.max(0, clock.now() - from)), wall: clock.wall() };
+      }
+    }
+  }
+
+  async function build(id: string, rollout: Rollout, release: Release, signal: AbortSignal): Promise<Outcome> {
+    const needed = release.services.filter((s) => rollout.plan.builds.some((b) => b.service === s.service && !b.cached));
+    const results = await Promise.all(
+      needed.map(async (s) => ({
+        service: s.service,
+        result: await builder.build({
+          app: release.app,
+          service: s.service,
+          sha: release.sha,
+          recipe: s.build,
+          signal,
+          onLine: (line) => ports.onLine({ rollout: rollout.id, service: s.service, line }),
+        }),
+      })),
+    );
+    for (const { service, result } of results) {
+      if (!result.ok) return { type: 'build-failed', effect: id, reason: buildReason(service, result) };
+    }
+    return { type: 'built', effect: id };
+  }
+
+  async function releaseCommand(what: {
+    id: string;
+    service: string;
+    rollout: Rollout;
+    release: Release;
+    signal: AbortSignal;
+  }): Promise<Outcome> {
+    const { id, service, release, signal } = what;
+    const released = release.services.find((s) => s.service === service);
+    const command = released?.releaseCommand;
+    if (!released || !command) throw new Error(`${service} has no release command.`);
+    const result = await runtime.run({
+      id,
+      workload: released.workload,
+      command: command.run,
+      env: await variables(released),
+      timeout: command.timeout,
+      epoch: plant.epoch,
+      signal,
+    });
+    if (result.end === 'lost') return { type: 'command-lost', effect: id, reason: lostReason(service, command.run, result) };
+    if (result.end === 'exited' && result.exitCode === 0) return { type: 'command-done', effect: id };
+    return { type: 'command-failed', effect: id, reason: commandReason(service, command.run, command.timeout, result) };
+  }
+
+  const variables = async (released: ReleasedService): Promise<Record<string, string>> => {
+    const urls = await addresses.links(released.workload.id);
+    return resolveReferences(released.workload.env, (service) => urls(service));
+  };
+
+  async function smoke(
+    id: string,
+    release: Release,
+    checks: readonly SmokeCheck[],
+    to: { baseUrl: string; headers: Readonly<Record<string, string>> },
+  ): Promise<Outcome> {
+    const sights = await Promise.all(checks.map((check) => checkOnce(release, check, to)));
+    const failed = sights.find((s) => !s.ok);
+    if (!failed) return { type: 'smoke-passed', effect: id };
+    const message = sights
+      .filter((s) => !s.ok)
+      .map((s) => s.detail)
+      .join('; ');
+    return {
+      type: 'smoke-failed',
+      effect: id,
+      reason: { code: 'SMOKE_FAILED', message, ...(failed.service ? { service: failed.service } : {}) },
+    };
+  }
+
+  async function checkOnce(
+    release: Release,
+    check: SmokeCheck,
+    to: { baseUrl: string; headers: Readonly<Record<string, string>> },
+  ) {
+    const { host, service } = ownerOf(release, check);
+    const request = {
+      ...to,
+      host,
+      path: check.path,
+      timeout: smokeTimeout,
+      ...(check.status === undefined ? {} : { status: check.status }),
+      ...(check.contains === undefined ? {} : { contains: check.contains }),
+    };
+    let sight = await prober.check(request);
+    for (let attempt = 1; attempt < smokeAttempts && !sight.ok; attempt++) {
+      await pause(smokePause);
+      sight = await prober.check(request);
+    }
+    return { ...sight, service };
+  }
+
+  const pause = (wait: Millis): Promise<void> =>
+    new Promise((resolve) => {
+      clock.after(wait, resolve);
+    });
+
+  async function run(id: string, effect: Effect, rollout: Rollout): Promise<void> {
+    const control = new AbortController();
+    running.set(id, control);
+    for (let wait = 250; !control.signal.aborted; wait = Math.min(wait * 2, 5000)) {
+      try {
+        const outcome = await carryOut(id, effect, rollout, control.signal);
+        if (!control.signal.aborted) await ports.report(rollout.id, outcome);
+        break;
+      } catch (error) {
+        // Whatever it was, the effect is still asked for: it is idempotent, so it is tried again.
+        ports.onFault(error);
+        await pause(millis(wait));
+      }
+    }
+    running.delete(id);
+  }
+
+  return {
+    sync: () => {
+      const wanted = new Set<string>();
+      for (const rollout of plant.rollouts()) {
+        for (const { id, effect } of rollout.outstanding) {
+          wanted.add(id);
+          if (!running.has(id)) void run(id, effect, rollout);
+        }
+      }
+      for (const [id, control] of running) if (!wanted.has(id)) control.abort();
+    },
+    stop: () => {
+      for (const control of running.values()) control.abort();
+    },
+  };
+}
+
+/** Host and service that a check is about: the longest route of the release that covers its path. */
+function ownerOf(release: Release, check: SmokeCheck): { host: string; service: string | undefined } {
+  const path = check.path.split('?')[0] ?? '/';
+  const covering = release.services
+    .flatMap((s) => s.routes.map((route) => ({ route, service: s.service })))
+    .filter(({ route }) => (check.host === undefined || route.host === check.host) && covers(route.path, path))
+    .sort((a, b) => b.route.path.length - a.route.path.length);
+  const best = covering[0];
+  const host = check.host ?? best?.route.host ?? 'localhost';
+  return { host: host === '*' ? 'localhost' : host.replace('*', 'www'), service: best?.service };
+}
+
+const covers = (prefix: string, path: string): boolean =>
+  prefix === '/' || path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`);
+
+function buildReason(service: string, result: { end: string; exitCode: number | null; tail: readonly string[] }): Reason {
+  const how =
+    result.end === 'timed-out'
+      ? 'took too long and was ended'
+      : result.end === 'no-space'
+        ? 'ran out of disk space'
+        : result.end === 'cancelled'
+          ? 'was cancelled'
+          : `failed${result.exitCode === null ? '' : ` (exit ${result.exitCode})`}`;
+  return { code: 'BUILD_FAILED', message: `The build of ${service} ${how}.`, service, log: result.tail };
+}
+
+function commandReason(service: string, run: string, timeout: Millis, result: OneOffResult): Reason {
+  if (result.end === 'timed-out') {
+    return {
+      code: 'COMMAND_TIMED_OUT',
+      message: `"${run}" did not end within ${timeout / 1000} s and was ended.`,
+      service,
+      log: result.tail,
+    };
+  }
+  const how = result.exitCode === null ? 'was ended' : `exited with ${result.exitCode}`;
+  return { code: 'COMMAND_FAILED', message: `"${run}" ${how}.`, service, log: result.tail };
+}
+
+const lostReason = (service: string, run: string, result: OneOffResult): Reason => ({
+  code: 'COMMAND_LOST',
+  message: `"${run}" was started, and its end was not seen (the machine went down?).`,
+  service,
+  log: result.tail,
+});

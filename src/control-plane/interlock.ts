@@ -1,0 +1,158 @@
+import { activePhase } from '../domain/desired.ts';
+import { stableRelease } from '../domain/environment-state.ts';
+import type { RolloutEvent } from '../domain/rollout/events.ts';
+import type { Rollout } from '../domain/rollout/state.ts';
+import { millis, type RolloutId, type WorkloadId } from '../domain/values.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { HealthMonitor } from './commands.ts';
+import { type Controller, movesTraffic, readyToShift } from './controller.ts';
+import type { Plant } from './plant.ts';
+import type { Signals } from './signals.ts';
+
+/**
+ * Lets one rollout of an environment after another go on: starts the queued, and clears a verified one to move traffic when no
+ * other one does and its health was seen a moment ago. Also wakes rollouts when their clock runs out.
+ */
+export interface Interlock {
+  kick(): void;
+  /** When the last required check of a rollout passed, on the clock; undefined when this process did not see it. */
+  clearedAt(rollout: RolloutId): number | undefined;
+  stop(): void;
+}
+
+export interface InterlockPorts {
+  readonly plant: Plant;
+  readonly controller: Controller;
+  readonly monitor: HealthMonitor;
+  readonly signals: Signals;
+  readonly clock: Clock;
+  readonly onFault: (error: unknown) => void;
+}
+
+const retry = millis(250);
+const longestNap = 1000;
+
+export function createInterlock({ plant, controller, monitor, signals, clock, onFault }: InterlockPorts): Interlock {
+  const cleared = new Map<RolloutId, number>();
+  let running = false;
+  let again = false;
+  let stopped = false;
+  let cancelTimer = (): void => undefined;
+
+  async function pass(): Promise<void> {
+    for (const rollout of plant.rollouts()) {
+      if (rollout.phase === 'queued' && isFree(rollout)) await start(rollout);
+      else if (readyToShift(rollout) && !others(rollout).some(movesTraffic)) await clear(rollout);
+      else if (rollout.deadline !== null && clock.now() >= rollout.deadline) await wake(rollout);
+    }
+    for (const id of cleared.keys()) if (!plant.rollout(id)) cleared.delete(id);
+  }
+
+  const others = (rollout: Rollout): readonly Rollout[] => plant.rollouts(rollout.environment).filter((r) => r.id !== rollout.id);
+
+  /** A queued rollout waits for everything but a bake, which goes on until there is something to put in its place. */
+  const isFree = (rollout: Rollout): boolean =>
+    others(rollout).every((r) => {
+      const phase = activePhase(r);
+      return phase === null || phase === 'baking' || (phase === 'queued' && r.id > rollout.id);
+    });
+
+  async function start(rollout: Rollout): Promise<void> {
+    const ready =
+      rollout.plan.builds.every((b) => b.cached) &&
+      rollout.plan.releaseCommands.length === 0 &&
+      rollout.kind === 'rollback' &&
+      allRun(rollout);
+    const counts = signals.counters(rollout.environment)?.counts ?? {};
+    await controller.send(rollout.id, { type: 'started', wall: clock.wall(), ready, counts });
+    if (ready) {
+      const now = plant.rollout(rollout.id);
+      if (now && readyToShift(now) && !others(now).some(movesTraffic)) await clear(now);
+    }
+  }
+
+  const allRun = (rollout: Rollout): boolean =>
+    (plant.releases().get(rollout.release)?.services ?? []).every(
+      (s) => s.workload.kind === 'static' || monitor.level(s.workload.id).healthy,
+    );
+
+  /** Health is looked at once more at the very instant; only then does the signal clear. */
+  async function clear(rollout: Rollout): Promise<void> {
+    const sick = await monitor.probeNow(Object.keys(rollout.health) as WorkloadId[]);
+    if (sick !== null) {
+      signals.feed();
+      again = true;
+      await nap();
+      return;
+    }
+    cleared.set(rollout.id, clock.now());
+    const environment = plant.environment(rollout.environment);
+    const from = environment ? stableRelease(environment) : null;
+    const fallback = environment?.proven === rollout.release ? null : (environment?.proven ?? null);
+    const event: RolloutEvent = {
+      type: 'cleared',
+      from: from === rollout.release ? null : from,
+      fallback,
+      baseline: signals.baseline(from),
+    };
+    const replaced = others(rollout).filter((r) => activePhase(r) === 'baking');
+    await controller.sendAll([
+      ...replaced.map((r) => ({ id: r.id, events: [...lastCounts(r), { type: 'superseded', by: rollout.id } as const] })),
+      { id: rollout.id, events: [event] },
+    ]);
+  }
+
+  const lastCounts = (rollout: Rollout): readonly RolloutEvent[] => {
+    const counts = signals.counters(rollout.environment);
+    return counts ? [counts] : [];
+  };
+
+  const wake = async (rollout: Rollout): Promise<void> => {
+    await controller.send(rollout.id, ...lastCounts(rollout), { type: 'tick' });
+  };
+
+  const nap = (): Promise<void> =>
+    new Promise((resolve) => {
+      clock.after(retry, resolve);
+    });
+
+  async function loop(): Promise<void> {
+    running = true;
+    do {
+      again = false;
+      try {
+        await pass();
+      } catch (error) {
+        onFault(error);
+        again = true;
+        await nap();
+      }
+    } while (again && !stopped);
+    running = false;
+    arm();
+  }
+
+  function arm(): void {
+    cancelTimer();
+    const next = Math.min(
+      ...plant.rollouts().flatMap((r) => (r.deadline === null ? [] : [r.deadline - clock.now()])),
+      longestNap,
+    );
+    if (!stopped) cancelTimer = clock.after(millis(Math.max(1, next)), kick);
+  }
+
+  function kick(): void {
+    if (stopped) return;
+    if (running) again = true;
+    else void loop();
+  }
+
+  return {
+    kick,
+    clearedAt: (id) => cleared.get(id),
+    stop: () => {
+      stopped = true;
+      cancelTimer();
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { type ReleaseLookup, releasesNeeded } from '../domain/desired.ts';
+import type { EnvironmentState } from '../domain/environment-state.ts';
+import type { Release } from '../domain/release.ts';
+import { isTerminal, type Rollout } from '../domain/rollout/state.ts';
+import type { EnvironmentKey, Epoch, ReleaseId, RolloutId } from '../domain/values.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Change, NewEvent, Store } from '../ports/store.ts';
+
+/** What a decision wants written; epoch and time are added when it is committed. */
+export type Draft = Omit<Change, 'epoch' | 'at'>;
+
+/**
+ * All that is decided and not yet history, as the store has it: environments, unfinished rollouts, the releases they need.
+ * The only writer: decisions are made one after another, each on what the one before has left on disk.
+ */
+export interface Plant {
+  readonly epoch: Epoch;
+  environments(): readonly EnvironmentState[];
+  environment(key: EnvironmentKey): EnvironmentState | undefined;
+  /** Unfinished ones, oldest first. */
+  rollouts(key?: EnvironmentKey): readonly Rollout[];
+  rollout(id: RolloutId): Rollout | undefined;
+  releases(): ReleaseLookup;
+  /** Up to `keptAssetRoots` releases before the present ones, newest first. */
+  earlier(): ReadonlyMap<EnvironmentKey, readonly Release[]>;
+  /**
+   * Runs `decide` alone, commits what it returns in one transaction, and then takes it over. Nothing changes when it throws or
+   * when the commit is refused.
+   */
+  decide<Result>(decide: () => Promise<{ readonly draft: Draft | null; readonly result: Result }>): Promise<Result>;
+}
+
+export interface PlantPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly epoch: Epoch;
+  readonly keptAssetRoots: number;
+  readonly onCommitted: (draft: Draft) => void;
+}
+
+export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitted }: PlantPorts): Promise<Plant> {
+  const environments = new Map<EnvironmentKey, EnvironmentState>();
+  const rollouts = new Map<RolloutId, Rollout>();
+  const releases = new Map<ReleaseId, Release>();
+  const earlier = new Map<EnvironmentKey, readonly Release[]>();
+  for (const environment of await store.environments()) environments.set(environment.key, environment);
+  for (const rollout of await store.rollouts({ active: true }, { limit: 500 })) rollouts.set(rollout.id, rollout);
+  await learnReleases();
+  for (const key of environments.keys()) earlier.set(key, await store.releases(key, { limit: keptAssetRoots + 2 }));
+
+  async function learnReleases(): Promise<void> {
+    const needed = new Set<ReleaseId>();
+    for (const environment of environments.values()) {
+      for (const id of releasesNeeded(
+        environment,
+        [...rollouts.values()].filter((r) => r.environment === environment.key),
+      ))
+        needed.add(id);
+    }
+    for (const id of needed) {
+      if (releases.has(id)) continue;
+      const release = await store.release(id);
+      if (release) releases.set(id, release);
+    }
+    for (const id of releases.keys()) if (!needed.has(id)) releases.delete(id);
+  }
+
+  let last: Promise<unknown> = Promise.resolve();
+  const alone = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const mine = last.then(work, work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+
+  async function take(draft: Draft): Promise<void> {
+    for (const environment of draft.environments ?? []) environments.set(environment.key, environment);
+    for (const release of draft.releases ?? []) {
+      releases.set(release.id, release);
+      const key = `${release.app}/${release.environment}` as EnvironmentKey;
+      earlier.set(key, [release, ...(earlier.get(key) ?? [])].slice(0, keptAssetRoots + 2));
+    }
+    for (const rollout of draft.rollouts ?? []) {
+      if (isTerminal(rollout.phase)) rollouts.delete(rollout.id);
+      else rollouts.set(rollout.id, rollout);
+    }
+    await learnReleases();
+    onCommitted(draft);
+  }
+
+  return {
+    epoch,
+    environments: () => [...environments.values()],
+    environment: (key) => environments.get(key),
+    rollouts: (key) => [...rollouts.values()].filter((r) => key === undefined || r.environment === key).sort(byCreation),
+    rollout: (id) => rollouts.get(id),
+    releases: () => releases,
+    earlier: () => earlier,
+    decide: (decide) =>
+      alone(async () => {
+        const { draft, result } = await decide();
+        if (draft) {
+          await store.commit({ ...draft, epoch, at: clock.now() });
+          await take(draft);
+        }
+        return result;
+      }),
+  };
+}
+
+const byCreation = (a: Rollout, b: Rollout): number => (a.id < b.id ? -1 : 1);
+
+/** The next revision of an environment with some of its fields changed. */
+export function revise(environment: EnvironmentState, fields: Partial<EnvironmentState>): EnvironmentState {
+  return { ...environment, ...fields, revision: environment.revision + 1 };
+}
+
+export function rolloutEvent(rollout: Rollout, at: NewEvent['at'], body: Record<string, unknown> = {}): NewEvent {
+  const [app, environment] = rollout.environment.split('/') as [
+    NonNullable<NewEvent['app']>,
+    NonNullable<NewEvent['environment']>,
+  ];
+  return {
+    type: `rollout.${rollout.phase}`,
+    at,
+    app,
+    environment,
+    rollout: rollout.id,
+    body: { release: rollout.release, kind: rollout.kind, ...(rollout.reason ? { reason: rollout.reason } : {}), ...body },
+  };
+}

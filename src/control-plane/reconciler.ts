@@ -1,0 +1,152 @@
+import { type DesiredWorkload, desiredWorkloads } from '../domain/desired.ts';
+import { resolveReferences } from '../domain/links.ts';
+import type { Workload } from '../domain/release.ts';
+import { millis, type WorkloadId } from '../domain/values.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { DataPlane } from '../ports/data-plane.ts';
+import type { InstanceObservation, Runtime } from '../ports/runtime.ts';
+import type { Store } from '../ports/store.ts';
+import type { Addresses } from './addresses.ts';
+import type { Plant } from './plant.ts';
+import type { Publisher } from './publisher.ts';
+
+/** Makes the runtime follow the decisions: starts what is missing, stops what nothing needs once no table leads to it. */
+export interface Reconciler {
+  /** Looks at the world and acts where it differs; calls are merged. */
+  kick(): void;
+  desired(): readonly DesiredWorkload[];
+  stop(): void;
+}
+
+export interface ReconcilerPorts {
+  readonly plant: Plant;
+  readonly runtime: Runtime;
+  readonly dataPlane: DataPlane;
+  readonly store: Store;
+  readonly publisher: Publisher;
+  readonly addresses: Addresses;
+  readonly clock: Clock;
+  readonly onDesired: (desired: readonly DesiredWorkload[]) => void;
+  /** The workload cannot be started; said to the rollouts that need it. */
+  readonly onStartFailed: (workload: Workload, error: unknown) => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What runs is compared with what shall run at least this often, whatever happens. */
+const every = millis(5000);
+const startRetry = millis(2000);
+
+export function createReconciler(ports: ReconcilerPorts): Reconciler {
+  const { plant, runtime, dataPlane, store, publisher, addresses, clock, onFault } = ports;
+  /** Workload -> replicas it was last declared with, in this process. */
+  const declared = new Map<WorkloadId, number>();
+  const starting = new Set<WorkloadId>();
+  const stopping = new Set<WorkloadId>();
+  let running = false;
+  let again = false;
+  let stopped = false;
+  let cancelTimer = clock.after(every, kick);
+
+  function desired(): readonly DesiredWorkload[] {
+    return plant.environments().flatMap((e) => desiredWorkloads(e, plant.rollouts(e.key), plant.releases()));
+  }
+
+  async function pass(): Promise<void> {
+    const wanted = desired();
+    ports.onDesired(wanted);
+    const observed = await runtime.observe();
+    const wantedIds = new Set(wanted.map((d) => d.workload.id));
+    for (const d of wanted) startIfNeeded(d, wanted, observed);
+    for (const id of new Set(observed.map((o) => o.workload))) {
+      if (!wantedIds.has(id) && !stopping.has(id) && !publisher.leadsTo(id)) void retire(id);
+    }
+  }
+
+  function startIfNeeded(d: DesiredWorkload, wanted: readonly DesiredWorkload[], observed: readonly InstanceObservation[]): void {
+    const { id } = d.workload;
+    if (starting.has(id) || stopping.has(id)) return;
+    const present = observed.filter((o) => o.workload === id && o.state !== 'stopped').length;
+    if (declared.get(id) === d.replicas && present === d.replicas) return;
+    if (d.exclusive && predecessorRuns(d, wanted, observed)) return;
+    void start(d);
+  }
+
+  /** An exclusive worker waits until no other workload of its service is left. */
+  function predecessorRuns(
+    d: DesiredWorkload,
+    wanted: readonly DesiredWorkload[],
+    observed: readonly InstanceObservation[],
+  ): boolean {
+    const prefix = `${d.workload.app}-${d.workload.environment}-${d.workload.service}-`;
+    const others = observed.filter((o) => o.workload !== d.workload.id && o.workload.startsWith(prefix) && o.state !== 'stopped');
+    return others.some((o) => !wanted.some((w) => w.workload.id === o.workload));
+  }
+
+  async function start(d: DesiredWorkload): Promise<void> {
+    const { workload, replicas } = d;
+    starting.add(workload.id);
+    try {
+      const urls = await addresses.links(workload.id);
+      const env = resolveReferences(workload.env, urls);
+      await runtime.ensure(workload, { replicas, env, epoch: plant.epoch });
+      declared.set(workload.id, replicas);
+    } catch (error) {
+      ports.onStartFailed(workload, error);
+      clock.after(startRetry, kick);
+    } finally {
+      starting.delete(workload.id);
+    }
+  }
+
+  async function retire(id: WorkloadId): Promise<void> {
+    stopping.add(id);
+    try {
+      const [workload] = await store.workloads([id]);
+      await dataPlane.drain(id, workload?.drain ?? millis(30_000), plant.epoch);
+      const neededAgain = desired().some((d) => d.workload.id === id) || publisher.leadsTo(id);
+      if (!neededAgain) {
+        declared.delete(id);
+        await runtime.stop(id, { grace: workload?.grace ?? millis(10_000), epoch: plant.epoch });
+        if (!desired().some((d) => d.workload.id === id)) await runtime.forget(id);
+      }
+    } catch (error) {
+      onFault(error);
+      await new Promise<void>((resolve) => {
+        clock.after(startRetry, resolve);
+      });
+    } finally {
+      stopping.delete(id);
+      kick();
+    }
+  }
+
+  async function loop(): Promise<void> {
+    running = true;
+    do {
+      again = false;
+      try {
+        await pass();
+      } catch (error) {
+        onFault(error);
+      }
+    } while (again && !stopped);
+    running = false;
+    cancelTimer();
+    cancelTimer = clock.after(every, kick);
+  }
+
+  function kick(): void {
+    if (stopped) return;
+    if (running) again = true;
+    else void loop();
+  }
+
+  return {
+    kick,
+    desired,
+    stop: () => {
+      stopped = true;
+      cancelTimer();
+    },
+  };
+}

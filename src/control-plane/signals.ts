@@ -1,0 +1,188 @@
+import { activePhase } from '../domain/desired.ts';
+import type { RolloutEvent } from '../domain/rollout/events.ts';
+import type { Reason, ReleaseCounters, Rollout, TrafficBaseline } from '../domain/rollout/state.ts';
+import { type EnvironmentKey, millis, type ReleaseId, type WorkloadId } from '../domain/values.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { DataPlane, TrafficStats } from '../ports/data-plane.ts';
+import type { HealthMonitor } from './commands.ts';
+import type { Plant } from './plant.ts';
+
+/** Turns what is seen (health, traffic) into events of the rollouts it concerns. Levels, not edges: nothing is missed for good. */
+export interface Signals {
+  /** Compares what rollouts know with what is seen, and tells them. */
+  feed(): void;
+  /** The newest counters of an environment as an event; null when nothing was ever counted. */
+  counters(environment: EnvironmentKey): Extract<RolloutEvent, { type: 'traffic' }> | null;
+  /** Error rate of a release over about its last 1,000 requests. */
+  baseline(release: ReleaseId | null): TrafficBaseline;
+  stop(): void;
+}
+
+export interface SignalsPorts {
+  readonly plant: Plant;
+  readonly clock: Clock;
+  readonly dataPlane: DataPlane;
+  readonly monitor: HealthMonitor;
+  readonly send: (rollout: Rollout, events: readonly RolloutEvent[]) => Promise<unknown>;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** A workload that ended by itself this often while it started will not come up by waiting. */
+const startAttempts = 3;
+/** Counts without errors are passed on this often; errors at once. */
+const quietReport = 1000;
+/** No snapshot for this long: our own observation is broken. */
+const blindAfter = 5000;
+const baselineRequests = 1000;
+
+export function createSignals({ plant, clock, dataPlane, monitor, send, onFault }: SignalsPorts): Signals {
+  /** Crashes already told, by rollout and workload. */
+  const crashesTold = new Map<string, number>();
+  const lastReport = new Map<string, number>();
+  const history = new Map<ReleaseId, { at: number; requests: number; errors: number }[]>();
+  let byRelease = new Map<ReleaseId, ReleaseCounters>();
+  let lastSnapshot = clock.now();
+  let busy = false;
+  let again = false;
+  let stopped = false;
+  const unsubscribe = dataPlane.stats(take);
+
+  function take(stats: TrafficStats): void {
+    lastSnapshot = clock.now();
+    const sums = new Map<ReleaseId, ReleaseCounters>();
+    for (const c of stats.counts) {
+      const before = sums.get(c.release) ?? { requests: 0, errors: 0, dropped: 0 };
+      // A request counts when it has ended: what is in flight is neither a success nor a failure yet.
+      const ended = Math.max(0, c.requests - c.inFlight);
+      sums.set(c.release, {
+        requests: before.requests + ended,
+        errors: before.errors + c.errors,
+        dropped: before.dropped + c.dropped,
+      });
+    }
+    for (const [release, now] of sums) remember(release, now);
+    byRelease = sums;
+    feed();
+  }
+
+  function remember(release: ReleaseId, now: ReleaseCounters): void {
+    const points = history.get(release) ?? [];
+    const last = points.at(-1);
+    if (last && last.requests === now.requests && last.errors === now.errors) return;
+    if (last && now.requests < last.requests) points.length = 0;
+    points.push({ at: clock.now(), requests: now.requests, errors: now.errors });
+    while (points.length > 2 && now.requests - (points[1]?.requests ?? 0) >= baselineRequests) points.shift();
+    history.set(release, points);
+  }
+
+  function feed(): void {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    void (async () => {
+      do {
+        again = false;
+        for (const rollout of plant.rollouts()) {
+          const events = [...healthEvents(rollout), ...trafficEvents(rollout)];
+          if (events.length === 0 || stopped) continue;
+          try {
+            await send(rollout, events);
+          } catch (error) {
+            onFault(error);
+          }
+        }
+      } while (again && !stopped);
+      busy = false;
+    })();
+  }
+
+  function healthEvents(rollout: Rollout): RolloutEvent[] {
+    const phase = activePhase(rollout);
+    if (phase === null || phase === 'queued' || phase === 'preparing' || phase === 'rolling-back') return [];
+    const withTraffic = phase === 'shifting' || phase === 'baking';
+    const events: RolloutEvent[] = [];
+    for (const [id, known] of Object.entries(rollout.health) as [WorkloadId, { healthy: boolean; reason: Reason | null }][]) {
+      const level = monitor.level(id);
+      const service = rollout.plan.starts.find((s) => s.workload === id)?.service;
+      const named = service === undefined ? {} : { service };
+      if (level.fault) {
+        events.push({ type: 'broken', workload: id, reason: { code: level.fault.code, message: level.fault.message, ...named } });
+        continue;
+      }
+      const key = `${rollout.id} ${id}`;
+      const told = crashesTold.get(key);
+      if (told === undefined || !withTraffic) crashesTold.set(key, level.crashes);
+      const crashed = withTraffic ? told !== undefined && level.crashes > told : level.crashes >= startAttempts;
+      if (crashed) {
+        const times = withTraffic ? 'while it had traffic' : `${level.crashes} times while starting`;
+        const reason: Reason = {
+          code: 'INSTANCE_CRASHED',
+          message: `${service ?? id} ${level.lastExit ?? 'ended'} ${times}.`,
+          ...named,
+        };
+        crashesTold.set(key, level.crashes);
+        events.push({ type: 'broken', workload: id, reason });
+      } else if (level.healthy && !known.healthy) {
+        events.push({ type: 'healthy', workload: id });
+      } else if (!level.healthy && (known.healthy || known.reason?.message !== (level.detail ?? known.reason?.message))) {
+        const reason: Reason = { code: 'INSTANCE_UNHEALTHY', message: level.detail ?? 'not healthy', ...named };
+        if (known.healthy || phase === 'starting') events.push({ type: 'unhealthy', workload: id, reason });
+      }
+      if (phase === 'starting' && level.started && !startsTold.has(key)) {
+        startsTold.add(key);
+        events.unshift({ type: 'instance-started', workload: id });
+      }
+    }
+    return events;
+  }
+  const startsTold = new Set<string>();
+
+  function trafficEvents(rollout: Rollout): RolloutEvent[] {
+    const phase = activePhase(rollout);
+    if (phase === null || phase === 'queued') return [];
+    const event = counters(rollout.environment);
+    if (!event) return [];
+    const observing = clock.now() - lastSnapshot < blindAfter;
+    const known = rollout.cursor;
+    const changed = (pick: (c: ReleaseCounters) => number): boolean =>
+      Object.entries(event.counts).some(
+        ([id, c]) => pick(c) !== pick(known[id as ReleaseId] ?? { requests: 0, errors: 0, dropped: 0 }),
+      );
+    const urgent =
+      (phase === 'shifting' || phase === 'baking') && (changed((c) => c.errors) || !observing || rollout.clockLeft !== null);
+    const since = clock.now() - (lastReport.get(rollout.id) ?? 0);
+    if (!urgent && (since < quietReport || !changed((c) => c.requests))) return [];
+    if (urgent && !changed((c) => c.errors) && since < quietReport) return [];
+    lastReport.set(rollout.id, clock.now());
+    return [{ ...event, observing }];
+  }
+
+  function counters(environment: EnvironmentKey): Extract<RolloutEvent, { type: 'traffic' }> | null {
+    const prefix = `${environment}/`;
+    const counts = Object.fromEntries([...byRelease].filter(([id]) => id.startsWith(prefix)));
+    return Object.keys(counts).length === 0 ? null : { type: 'traffic', counts, observing: true };
+  }
+
+  return {
+    feed,
+    counters,
+    baseline: (release) => {
+      const points = release === null ? undefined : history.get(release);
+      const first = points?.[0];
+      const last = points?.at(-1);
+      if (!first || !last) return { requests: 0, errors: 0 };
+      const whole = points.length === 1 || last.requests - first.requests < 100;
+      const from = whole ? { requests: 0, errors: 0 } : first;
+      return { requests: last.requests - from.requests, errors: Math.max(0, last.errors - from.errors) };
+    },
+    stop: () => {
+      stopped = true;
+      unsubscribe();
+    },
+  };
+}
+
+/** How often the feed looks even when nothing moved, so that blindness is noticed. */
+export const feedEvery = millis(1000);

@@ -1,0 +1,31 @@
+import type { ReleasedService } from '../domain/release.ts';
+import type { SmokeCheck, StrategySpec } from '../domain/spec.ts';
+import type { AppName, BuildKey, EnvironmentName } from '../domain/values.ts';
+
+/** Reads what a source version declares and freezes it: the same input gives the same workloads. */
+export interface Freezer {
+  /** @throws CONFIG_INVALID, NOTHING_DETECTED, UNKNOWN_ENVIRONMENT, UNKNOWN_SOURCE. */
+  freeze(request: FreezeRequest): Promise<Frozen>;
+}
+
+export interface FreezeRequest {
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  readonly sha: string;
+  /** Folder of the app inside its repository, `.` for the root. */
+  readonly folder: string;
+  readonly folderName: string;
+}
+
+export interface Frozen {
+  readonly services: readonly ReleasedService[];
+  readonly smoke: readonly SmokeCheck[];
+  readonly strategy: StrategySpec;
+  readonly subject: string;
+  /** Root commits of the repository: who the app belongs to. */
+  readonly repository: string;
+  /** Keys whose artifacts are there already. */
+  readonly cached: ReadonlySet<BuildKey>;
+  /** What people should know: proposed `persist`, overlapping routes, a port that seems hard-coded. */
+  readonly notes: readonly string[];
+}
