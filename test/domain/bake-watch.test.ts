@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type BakeWatch, bakeVerdict, observeBake, openBakeWatch } from '../../src/domain/bake-watch.ts';
+import { type BakeWatch, bakeVerdict, explainBake, observeBake, openBakeWatch } from '../../src/domain/bake-watch.ts';
 import type { Counts } from '../../src/domain/gate.ts';
 
 const spec = { alpha: 0.005, beta: 0.05, p0Floor: 0.01, p1Floor: 0.2 };
@@ -91,8 +91,36 @@ describe('the error watch of a bake', () => {
     );
   });
 
-  it('refuses counts that are none', () => {
-    expect(() => after([{ requests: 1, errors: 2 }])).toThrow(RangeError);
+  it.each([1, 3])(
+    'gathers evidence that averages exactly 1 while all is normal, which is what bounds the false alarm (looks of %i)',
+    (size) => {
+      const careless = openBakeWatch({ spec: { ...spec, alpha: 1e-30 }, baseline: { requests: 10, errors: 1 } });
+      const average = (watch: BakeWatch, looks: number): number => {
+        if (looks === 0) return explainBake(watch).evidence;
+        let sum = 0;
+        for (let errors = 0; errors <= size; errors += 1) {
+          const ways = [1, size, (size * (size - 1)) / 2, 1][errors] ?? 0;
+          const chance = ways * 0.1 ** errors * 0.9 ** (size - errors);
+          sum += chance * average(observeBake(watch, { requests: size, errors }), looks - 1);
+        }
+        return sum;
+      };
+      expect(average(careless, 0)).toBe(1);
+      expect(average(careless, 5)).toBeCloseTo(1, 9);
+    },
+  );
+
+  it('shows what its verdict rests on', () => {
+    const watch = after([{ requests: 41, errors: 7 }]);
+    expect(explainBake(watch)).toMatchObject({ p0: 0.01, alpha: 0.005, requests: 41, errors: 7, failAt: 200 });
+    expect(explainBake(watch).evidence).toBeGreaterThan(200);
+    expect(explainBake(after(each(50, good))).evidence).toBeLessThan(1);
+    expect(explainBake(after([{ requests: 5000, errors: 5000 }])).evidence).toBe(1e15);
+  });
+
+  it('takes counts that cannot be for our own fault and goes on', () => {
+    const before = after(each(10, good));
+    expect(after([{ requests: 1, errors: 2 }], before)).toEqual(before);
     expect(() => open({ requests: 0.5, errors: 0 })).toThrow(RangeError);
   });
 });

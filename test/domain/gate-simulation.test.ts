@@ -5,7 +5,7 @@ import { observe, openTest, verdictOf } from '../../src/domain/sequential-test.t
 import { instant } from '../../src/domain/values.ts';
 
 const spec = { alpha: 0.005, beta: 0.05, p0Floor: 0.01, p1Floor: 0.2 };
-const runs = 4000;
+const runs = 2000;
 
 /** Numbers in 0..1, the same for the same seed (mulberry32). */
 function seeded(seed: number): () => number {

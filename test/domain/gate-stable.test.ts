@@ -45,6 +45,28 @@ describe('stable as the concurrent control', () => {
     expect(gate.second(ok(15), ok(50)).verdict).toEqual({ kind: 'pass' });
   });
 
+  it('does not blame the canary for what fails while stable is still coming back', () => {
+    const gate = new Watched().second(bad(3), bad(9)).second(bad(3), ok(1)).second(bad(3), ok(1));
+    expect(gate.verdict).toEqual(failsToo);
+    expect(gate.second(none, ok(50)).verdict).toMatchObject({ kind: 'insufficient', needed: 15 });
+  });
+
+  it('measures the rate behind its ETA anew as well', () => {
+    const gate = new Watched();
+    for (let i = 0; i < 600; i += 1) gate.second(none, ok(1));
+    gate.second(bad(3), bad(9)).second(none, ok(50));
+    for (let i = 0; i < 9; i += 1) gate.second(none, ok(1));
+    expect(gate.second(ok(5), ok(1)).verdict).toEqual({ kind: 'insufficient', needed: 10, etaMs: 20_000 });
+  });
+
+  it('holds back the blame also where normal and broken lie far apart', () => {
+    const far = { ...spec, p0Floor: 0.0005 };
+    const seen = (state: GateState, canary: Counts, stable: Counts): GateState =>
+      observeGate(state, { canary, stable, at: instant(0), observing: true });
+    const state = seen(openGate({ spec: far, baseline: none, steps: 1 }), bad(3), bad(9));
+    expect(gateVerdict(state, instant(0))).toEqual(failsToo);
+  });
+
   it('sees an outage of stable at once, however long stable served before', () => {
     const gate = new Watched();
     for (let i = 0; i < 100; i += 1) gate.second(none, ok(1000));

@@ -44,6 +44,39 @@ describe('the sequential test at a normal rate of 1 %', () => {
   });
 });
 
+describe('the real error rates, summed over every way a test can go', () => {
+  /** Probability of each ending when every trial fails with probability `rate`; nothing is left after 5,000 trials. */
+  function endings(test: SequentialTest, rate: number): { accept: number; reject: number; trials: number } {
+    const sum = { accept: 0, reject: 0, trials: 0 };
+    let open = new Map([[0, 1]]);
+    for (let trials = 1; trials <= 5000 && open.size > 0; trials += 1) {
+      const next = new Map<number, number>();
+      for (const [k, share] of open) {
+        sum.trials += share;
+        for (const failures of [k, k + 1]) {
+          const reached = share * (failures === k ? 1 - rate : rate);
+          const verdict = verdictOf(observe(test, { trials, failures }));
+          if (verdict !== 'undecided') sum[verdict] += reached;
+          else if (reached > 1e-15) next.set(failures, (next.get(failures) ?? 0) + reached);
+        }
+      }
+      open = next;
+    }
+    return sum;
+  }
+
+  it.each([0.005, 0.0025, 0.001])('stay within alpha %s and beta 5 %% at a normal rate of 1 %%', (alpha) => {
+    const test = openTest({ p0: 0.01, p1: 0.2, alpha, beta: 0.05 });
+    const healthy = endings(test, 0.01);
+    expect(healthy.reject).toBeLessThanOrEqual(alpha);
+    expect(healthy.accept + healthy.reject).toBeCloseTo(1, 9);
+    expect(healthy.trials).toBeLessThan(20);
+    const broken = endings(test, 0.2);
+    expect(broken.accept).toBeLessThanOrEqual(0.05);
+    expect(broken.trials).toBeLessThan(20);
+  });
+});
+
 describe('any sequential test', () => {
   it('gives the same state for any order within a batch and any batches before the decision', () => {
     fc.assert(
