@@ -135,7 +135,7 @@ export function createCommands(ports: CommandPorts): Commands {
           at: clock.wall(),
           app,
           environment: name,
-          body: { ...(message === undefined ? {} : { message }) },
+          body: message === undefined ? {} : { message },
         };
         return { draft: { environments: [revise(environment, { traffic })], events: [event] }, result: undefined };
       });

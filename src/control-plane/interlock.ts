@@ -6,6 +6,7 @@ import { millis, type RolloutId, type WorkloadId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { HealthMonitor } from './commands.ts';
 import { type Controller, movesTraffic, readyToShift } from './controller.ts';
+import { mergeCalls } from './merge-calls.ts';
 import type { Plant } from './plant.ts';
 import type { Signals } from './signals.ts';
 
@@ -34,9 +35,7 @@ const longestNap = 1000;
 
 export function createInterlock({ plant, controller, monitor, signals, clock, onFault }: InterlockPorts): Interlock {
   const cleared = new Map<RolloutId, number>();
-  let running = false;
-  let again = false;
-  let stopped = false;
+  const { kick, stop } = mergeCalls(turn, fault);
   let cancelTimer = (): void => undefined;
 
   async function pass(): Promise<void> {
@@ -81,8 +80,7 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
     const sick = await monitor.probeNow(Object.keys(rollout.health) as WorkloadId[]);
     if (sick !== null) {
       signals.feed();
-      again = true;
-      await nap();
+      clock.after(retry, kick);
       return;
     }
     cleared.set(rollout.id, clock.now());
@@ -111,25 +109,17 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
     await controller.send(rollout.id, ...lastCounts(rollout), { type: 'tick' });
   };
 
-  const nap = (): Promise<void> =>
-    new Promise((resolve) => {
-      clock.after(retry, resolve);
-    });
+  async function turn(): Promise<void> {
+    try {
+      await pass();
+    } finally {
+      arm();
+    }
+  }
 
-  async function loop(): Promise<void> {
-    running = true;
-    do {
-      again = false;
-      try {
-        await pass();
-      } catch (error) {
-        onFault(error);
-        again = true;
-        await nap();
-      }
-    } while (again && !stopped);
-    running = false;
-    arm();
+  function fault(error: unknown): void {
+    onFault(error);
+    clock.after(retry, kick);
   }
 
   function arm(): void {
@@ -138,20 +128,14 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
       ...plant.rollouts().flatMap((r) => (r.deadline === null ? [] : [r.deadline - clock.now()])),
       longestNap,
     );
-    if (!stopped) cancelTimer = clock.after(millis(Math.max(1, next)), kick);
-  }
-
-  function kick(): void {
-    if (stopped) return;
-    if (running) again = true;
-    else void loop();
+    cancelTimer = clock.after(millis(Math.max(1, next)), kick);
   }
 
   return {
     kick,
     clearedAt: (id) => cleared.get(id),
     stop: () => {
-      stopped = true;
+      stop();
       cancelTimer();
     },
   };

@@ -7,6 +7,7 @@ import type { DataPlane } from '../ports/data-plane.ts';
 import type { InstanceObservation, Runtime } from '../ports/runtime.ts';
 import type { Store } from '../ports/store.ts';
 import type { Addresses } from './addresses.ts';
+import { mergeCalls } from './merge-calls.ts';
 import type { Plant } from './plant.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -42,9 +43,7 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
   const declared = new Map<WorkloadId, number>();
   const starting = new Set<WorkloadId>();
   const stopping = new Set<WorkloadId>();
-  let running = false;
-  let again = false;
-  let stopped = false;
+  const { kick, stop } = mergeCalls(pass, onFault);
   let cancelTimer = clock.after(every, kick);
 
   function desired(): readonly DesiredWorkload[] {
@@ -52,6 +51,8 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
   }
 
   async function pass(): Promise<void> {
+    cancelTimer();
+    cancelTimer = clock.after(every, kick);
     const wanted = desired();
     ports.onDesired(wanted);
     const observed = await runtime.observe();
@@ -120,32 +121,11 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
     }
   }
 
-  async function loop(): Promise<void> {
-    running = true;
-    do {
-      again = false;
-      try {
-        await pass();
-      } catch (error) {
-        onFault(error);
-      }
-    } while (again && !stopped);
-    running = false;
-    cancelTimer();
-    cancelTimer = clock.after(every, kick);
-  }
-
-  function kick(): void {
-    if (stopped) return;
-    if (running) again = true;
-    else void loop();
-  }
-
   return {
     kick,
     desired,
     stop: () => {
-      stopped = true;
+      stop();
       cancelTimer();
     },
   };

@@ -5,6 +5,7 @@ import { type EnvironmentKey, millis, type ReleaseId, type WorkloadId } from '..
 import type { Clock } from '../ports/clock.ts';
 import type { DataPlane, TrafficStats } from '../ports/data-plane.ts';
 import type { HealthMonitor } from './commands.ts';
+import { mergeCalls } from './merge-calls.ts';
 import type { Plant } from './plant.ts';
 
 /** Turns what is seen (health, traffic) into events of the rollouts it concerns. Levels, not edges: nothing is missed for good. */
@@ -42,9 +43,7 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
   const history = new Map<ReleaseId, { at: number; requests: number; errors: number }[]>();
   let byRelease = new Map<ReleaseId, ReleaseCounters>();
   let lastSnapshot = clock.now();
-  let busy = false;
-  let again = false;
-  let stopped = false;
+  const { kick: feed, stop } = mergeCalls(tell, onFault);
   const unsubscribe = dataPlane.stats(take);
 
   function take(stats: TrafficStats): void {
@@ -75,27 +74,11 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
     history.set(release, points);
   }
 
-  function feed(): void {
-    if (busy) {
-      again = true;
-      return;
+  async function tell(): Promise<void> {
+    for (const rollout of plant.rollouts()) {
+      const events = [...healthEvents(rollout), ...trafficEvents(rollout)];
+      if (events.length > 0) await send(rollout, events).catch(onFault);
     }
-    busy = true;
-    void (async () => {
-      do {
-        again = false;
-        for (const rollout of plant.rollouts()) {
-          const events = [...healthEvents(rollout), ...trafficEvents(rollout)];
-          if (events.length === 0 || stopped) continue;
-          try {
-            await send(rollout, events);
-          } catch (error) {
-            onFault(error);
-          }
-        }
-      } while (again && !stopped);
-      busy = false;
-    })();
   }
 
   function healthEvents(rollout: Rollout): RolloutEvent[] {
@@ -178,7 +161,7 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
       return { requests: last.requests - from.requests, errors: Math.max(0, last.errors - from.errors) };
     },
     stop: () => {
-      stopped = true;
+      stop();
       unsubscribe();
     },
   };
