@@ -18,7 +18,7 @@ export interface EventStream {
 export interface EventStreamOptions {
   /** Between comments that keep middlemen from closing an idle stream; a client that reads nothing for four is dropped. Default 15 s. */
   readonly heartbeatMs?: number;
-  /** Bytes waiting for a client that does not read; beyond it the client is dropped. Default 1 MiB. */
+  /** Bytes that may wait for a client that does not read; with more, the next event drops the client. Default 1 MiB. */
   readonly bufferBytes?: number;
 }
 
@@ -34,10 +34,12 @@ export function openEventStream(response: ServerResponse, options: EventStreamOp
   response.socket?.setNoDelay(true);
   const write = (text: string): boolean => {
     if (gone.signal.aborted || response.writableEnded) return false;
+    if (response.writableLength > bufferBytes) {
+      response.destroy();
+      return false;
+    }
     response.write(text);
-    if (response.writableLength <= bufferBytes) return true;
-    response.destroy();
-    return false;
+    return true;
   };
   let unread = 0;
   const beat = setInterval(() => {
