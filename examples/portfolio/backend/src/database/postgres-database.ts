@@ -10,7 +10,7 @@ export class PostgresDatabase extends Database {
 
   constructor(url: string) {
     super();
-    this.pool = new Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 2000, statement_timeout: 5000 });
+    this.pool = new Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 5000, statement_timeout: 5000 });
     // Without a listener the loss of an idle connection would end the process.
     this.pool.on('error', (error) => new Logger('Database').warn(`idle connection lost: ${error.message}`));
   }

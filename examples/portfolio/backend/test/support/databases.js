@@ -42,6 +42,7 @@ function sqlite(folders) {
   folders.push(folder);
   const query = async (sql) => {
     const db = new Libsql(join(folder, 'portfolio.db'));
+    db.pragma('busy_timeout = 10000');
     try {
       const statement = db.prepare(sql);
       return statement.reader ? statement.all() : void statement.run();
