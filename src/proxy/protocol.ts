@@ -1,5 +1,4 @@
 import type { Pool, RouteTable } from '../domain/route-table.ts';
-import type { Events, Methods } from '../wire/protocol.ts';
 
 /** What a proxy worker is started with: its only argument, as JSON. Listeners arrive as inherited file descriptors. */
 export interface WorkerConfig {
@@ -36,7 +35,7 @@ export interface ProxyLimits {
   readonly holdTimeoutMs: number;
 }
 
-export interface ProxyMethods extends Methods {
+export type ProxyMethods = {
   hello: { params: Record<string, never>; result: WorkerHello };
   /** Makes pools known ahead of a commit; may take time. */
   prepare: { params: { epoch: number; pools: readonly Pool[] }; result: null };
@@ -51,11 +50,13 @@ export interface ProxyMethods extends Methods {
   finish: { params: { graceMs: number }; result: null };
   /** Starts a program that inherits this worker's listeners: how a lost keeper gets them back. argv gets the listeners as a last JSON argument. */
   'spawn-with-listeners': { params: { argv: readonly [string, ...string[]]; logFile: string }; result: { pid: number } };
-}
+};
 
-export interface ProxyEvents extends Events {
+export type ProxyEvents = {
   stats: WorkerStats;
-}
+  /** A request waits for a pool that is empty and holds. Sent to every connection, once per request. */
+  wake: { pool: string };
+};
 
 export interface WorkerHello {
   readonly name: string;

@@ -1,0 +1,20 @@
+import type { Counters } from './counts.ts';
+import type { Holds } from './hold.ts';
+import type { Pools } from './pools.ts';
+import type { ProxyLimits } from './protocol.ts';
+import type { Router } from './routing.ts';
+import type { TrustedPeers } from './trust.ts';
+import type { Uploads } from './upload.ts';
+
+/** What everything in a worker shares; made once by the server. */
+export interface ProxyContext {
+  readonly limits: ProxyLimits;
+  readonly router: Router;
+  readonly pools: Pools;
+  readonly counters: Counters;
+  readonly holds: Holds;
+  readonly uploads: Uploads;
+  readonly trusted: TrustedPeers;
+  /** A worker on its way out asks clients to come back over a new connection. */
+  finishing: boolean;
+}

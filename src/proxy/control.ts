@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { renameSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import type { RouteTable } from '../domain/route-table.ts';
+import { writeLine } from '../wire/lines.ts';
+import { type Handlers, serveWire, WireError } from '../wire/server.ts';
+import type { ProxyContext } from './context.ts';
+import { drain } from './drain.ts';
+import type { ProxyEvents, ProxyMethods, WorkerConfig, WorkerHello, WorkerStats } from './protocol.ts';
+import { relaunch } from './relaunch.ts';
+import { BadTable, bindTable, checkPool, checkTable } from './table.ts';
+
+/** Errors are told at once, but never more often than this. */
+const urgentEveryMs = 50;
+
+export interface ControlOptions {
+  readonly config: WorkerConfig;
+  readonly skippedRoutes: readonly string[];
+  readonly connections: () => number;
+  readonly finish: (graceMs: number) => void;
+}
+
+/** Serves the worker's control socket. */
+export async function serveControl(context: ProxyContext, options: ControlOptions): Promise<void> {
+  const { config } = options;
+  const bootId = randomUUID();
+  const pushUrgently = new Set<() => void>();
+  context.counters.onError = () => {
+    for (const push of pushUrgently) push();
+  };
+  const stats = (): WorkerStats => ({
+    name: config.name,
+    bootId,
+    version: context.router.table.version,
+    connections: options.connections(),
+    counts: context.counters.snapshot(),
+  });
+  const handlers: Handlers<ProxyMethods> = {
+    hello: (): WorkerHello => {
+      const { version, epoch } = context.router.table;
+      return { name: config.name, pid: process.pid, bootId, version, epoch, skippedRoutes: options.skippedRoutes };
+    },
+    prepare: (params) => {
+      refuseStale(context, params.epoch);
+      for (const pool of params.pools) refuseBad(() => checkPool(pool));
+      return null;
+    },
+    commit: (params) => commit(context, params.table),
+    drain: (params) => {
+      refuseStale(context, params.epoch);
+      return drain(context.pools.get(params.pool), params.deadlineMs);
+    },
+    stats,
+    'watch-stats': (params, connection) => {
+      const stop = watch(connection, stats, params.everyMs, pushUrgently);
+      connection.once('close', stop);
+      return null;
+    },
+    finish: (params) => {
+      options.finish(params.graceMs);
+      return null;
+    },
+    'spawn-with-listeners': (params) => relaunch(params.argv, params.logFile, config.listeners),
+  };
+  // Bound under a name of its own and moved into place: a predecessor that still runs keeps serving its open connections, and
+  // its end does not remove the socket of its successor.
+  const own = `${config.controlSocket}.${process.pid}`;
+  const server = await serveWire<ProxyMethods, ProxyEvents>(own, handlers);
+  context.holds.onWake = (pool) => server.publish('wake', { pool });
+  renameSync(own, config.controlSocket);
+}
+
+/** Replaces the table in one step, between two requests. */
+export function commit(context: ProxyContext, table: RouteTable): { version: number } {
+  const present = context.router.table;
+  refuseBad(() => checkTable(table));
+  refuseStale(context, table.epoch);
+  if (table.epoch === present.epoch) {
+    if (table.version === present.version) return { version: present.version };
+    if (table.version < present.version) {
+      throw new WireError(
+        'STALE_EPOCH',
+        `Version ${table.version} is older than version ${present.version}, which is being served.`,
+      );
+    }
+  }
+  const bound = bindTable(table, context.pools, context.counters);
+  context.router.replace(bound);
+  context.holds.reconsider((queue) => {
+    const now = context.router.table;
+    const pool = queue.startsWith('pool ') ? context.pools.get(queue.slice('pool '.length)) : undefined;
+    return pool ? pool.routed && pool.endpoints.length === 0 && pool.holdWhenEmpty : now.splits.get(queue)?.mode.kind === 'hold';
+  });
+  return { version: bound.version };
+}
+
+function refuseStale(context: ProxyContext, epoch: number): void {
+  const present = context.router.table.epoch;
+  if (epoch < present) throw new WireError('STALE_EPOCH', `Epoch ${epoch} is over, epoch ${present} has the say.`);
+}
+
+function refuseBad(check: () => void): void {
+  try {
+    check();
+  } catch (cause) {
+    if (cause instanceof BadTable) throw new WireError('BAD_TABLE', cause.message, { cause });
+    throw cause;
+  }
+}
+
+/** Sends a snapshot every `everyMs`, and soon after an error was counted. Returns how to end it. */
+function watch(connection: Socket, stats: () => WorkerStats, everyMs: number, urgent: Set<() => void>): () => void {
+  let sentAt = 0;
+  let soon: NodeJS.Timeout | undefined;
+  const send = (): void => {
+    clearTimeout(soon);
+    soon = undefined;
+    sentAt = performance.now();
+    // A reader that does not keep up gets the next snapshot instead: counts are cumulative.
+    if (connection.writableLength < 4 * 1024 * 1024) writeLine(connection, { event: 'stats', body: stats() });
+  };
+  const hurry = (): void => {
+    soon ??= setTimeout(send, Math.max(0, sentAt + urgentEveryMs - performance.now()));
+  };
+  const regular = setInterval(send, Math.max(urgentEveryMs, everyMs));
+  urgent.add(hurry);
+  return () => {
+    clearInterval(regular);
+    clearTimeout(soon);
+    urgent.delete(hurry);
+  };
+}

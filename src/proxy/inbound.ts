@@ -1,0 +1,33 @@
+import { IncomingMessage } from 'node:http';
+import { type RequestHead, readRequestHead } from './request-head.ts';
+
+/**
+ * A request as node:http hands it over, with its header lines read once, by us. node's own reading of all of them into an object
+ * would cost more than the routing; what node itself asks for (Expect, TE) is answered from ours.
+ */
+export class Inbound extends IncomingMessage {
+  declare private _head: RequestHead | undefined;
+  declare private _upgrade: boolean | null;
+
+  get head(): RequestHead {
+    this._head ??= readRequestHead(this.rawHeaders);
+    return this._head;
+  }
+
+  // @ts-expect-error node declares a plain property and assigns to it
+  override get headers(): NodeJS.Dict<string> {
+    const { expect } = this.head;
+    return expect === undefined ? none : { expect };
+  }
+
+  /** HTTP/2 is not spoken to instances: an offer to switch to it is passed over and the request served as it is. */
+  get upgrade(): boolean {
+    return this._upgrade === true && (this.method === 'CONNECT' || !/\bh2c\b/i.test(this.head.upgrade ?? ''));
+  }
+
+  set upgrade(asked: boolean | null) {
+    this._upgrade = asked;
+  }
+}
+
+const none: NodeJS.Dict<string> = {};

@@ -1,0 +1,125 @@
+import type { ProxyContext } from './context.ts';
+import type { ArmCounter } from './counts.ts';
+import type { OwnAnswer } from './pages.ts';
+import type { PoolState } from './pools.ts';
+import type { RequestHead } from './request-head.ts';
+import { routeOf, withoutPrefix } from './routing.ts';
+import { armOfBucket, armOfCandidate, bucketOfCookie, drawBucket, splitCookie } from './split.ts';
+import type { BoundRoute, Target } from './table.ts';
+
+/** Where a request goes, decided under one table. */
+export interface Placement {
+  readonly pool: PoolState;
+  /** Undefined for what is not counted: candidate requests and release-local links. */
+  readonly counter: ArmCounter | undefined;
+  /** The stable release, when the arm is a canary and may be helped out. */
+  readonly rescue: Target | undefined;
+  /** Target as the instance sees it. */
+  readonly path: string;
+  readonly prefix: string | undefined;
+  /** Set-Cookie value that pins the client to its bucket. */
+  readonly cookie: string | undefined;
+}
+
+/** The request has to wait until the table lets it go. */
+export interface Wait {
+  readonly queue: string;
+}
+
+export type Placed = { readonly go: Placement } | { readonly wait: Wait } | { readonly answer: OwnAnswer };
+
+const notFound: Placed = { answer: { status: 404, code: 'NO_ROUTE', detail: 'No app is served under this address.' } };
+const noTable: Placed = {
+  answer: { status: 503, code: 'NO_TABLE', detail: 'Nothing has been released here yet.', retryAfterSeconds: 1 },
+};
+const notThere: Placed = { answer: { status: 404, code: 'NOT_IN_RELEASE', detail: 'This release does not serve this address.' } };
+const badHost: Placed = { answer: { status: 400, code: 'BAD_REQUEST', detail: 'The Host header is not a host.', close: true } };
+const badCandidate: Placed = {
+  answer: {
+    status: 403,
+    code: 'CANDIDATE_REFUSED',
+    detail: 'The candidate header names no release of this app or carries a wrong token.',
+  },
+};
+const notLinked: Placed = {
+  answer: {
+    status: 503,
+    code: 'LINK_EMPTY',
+    detail: 'Nothing serves this release-local address at the moment.',
+    retryAfterSeconds: 1,
+  },
+};
+
+/** Decides for a request that came in by the public listener. */
+export function place(context: ProxyContext, head: RequestHead, target: string): Placed {
+  const { router, holds } = context;
+  const routes = router.routesOf(head.host ?? '');
+  if (routes === undefined) return badHost;
+  const route = routeOf(routes, target);
+  if (route === undefined) return router.table.version === 0 ? noTable : notFound;
+  const { split } = route;
+  if (head.candidate !== undefined) {
+    const arm = armOfCandidate(split, head.candidate);
+    if (arm === -1) return badCandidate;
+    const to = route.targets[arm];
+    return to ? go(route, target, { pool: to.pool, counter: undefined, rescue: undefined, cookie: undefined }) : notThere;
+  }
+  if (split.mode.kind !== 'open' && !split.mode.healthPaths.includes(pathOf(target))) {
+    if (split.mode.kind === 'hold') return { wait: { queue: split.key } };
+    return { answer: stopped(split.mode.message) };
+  }
+  if (split.arms.length === 0) return notFound;
+  let arm = split.only;
+  let cookie: string | undefined;
+  if (arm === -1) {
+    let bucket = bucketOfCookie(head.cookie);
+    if (bucket === -1) {
+      bucket = drawBucket();
+      cookie = splitCookie(bucket);
+    }
+    arm = armOfBucket(split, bucket);
+  }
+  const to = route.targets[arm];
+  if (!to) return notThere;
+  if (to.pool.site === undefined && to.pool.endpoints.length === 0 && to.pool.holdWhenEmpty) {
+    holds.wake(to.pool.id);
+    return { wait: { queue: `pool ${to.pool.id}` } };
+  }
+  const rescue = split.arms[arm]?.role === 'canary' ? route.targets[split.stable] : undefined;
+  return go(route, target, { pool: to.pool, counter: to.counter, rescue: rescue?.pool === to.pool ? undefined : rescue, cookie });
+}
+
+/** Decides for a request on a release-local listener. */
+export function placeLink(context: ProxyContext, slot: number, target: string): Placed {
+  const pool = context.router.table.links.get(slot);
+  if (!pool) return notLinked;
+  return { go: { pool, counter: undefined, rescue: undefined, path: target, prefix: undefined, cookie: undefined } };
+}
+
+function go(route: BoundRoute, target: string, to: Omit<Placement, 'path' | 'prefix'>): Placed {
+  const strip = route.stripPath && route.path.length > 1;
+  return {
+    go: {
+      pool: to.pool,
+      counter: to.counter,
+      rescue: to.rescue,
+      cookie: to.cookie,
+      path: strip ? withoutPrefix(target, route.path) : target,
+      prefix: strip ? route.path : undefined,
+    },
+  };
+}
+
+export function stopped(message: string | undefined): OwnAnswer {
+  return {
+    status: 503,
+    code: 'TRAFFIC_STOPPED',
+    detail: message ?? 'The app is being worked on. Please come back in a few minutes.',
+    retryAfterSeconds: 30,
+  };
+}
+
+function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}

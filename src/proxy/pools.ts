@@ -1,0 +1,101 @@
+import type { Pool } from '../domain/route-table.ts';
+import { EndpointState } from './endpoints.ts';
+import type { StaticSite } from './static/site.ts';
+
+/** Something under way to an instance that a drain waits for and, at its deadline, ends. */
+export interface InFlight {
+  cut(): void;
+}
+
+/** A pool as it runs in this worker: outlives the tables that name it until nothing is in flight. */
+export class PoolState {
+  readonly id: string;
+  endpoints: readonly EndpointState[] = [];
+  requestTimeoutMs = 0;
+  holdWhenEmpty = false;
+  /** Set for a pool of files. */
+  site: StaticSite | undefined;
+  /** Named by the present table. */
+  routed = false;
+  readonly active = new Set<InFlight>();
+  /** Called after each end of something in flight; used by drains. */
+  readonly onRelease = new Set<() => void>();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  claim(work: InFlight): void {
+    this.active.add(work);
+  }
+
+  release(work: InFlight): void {
+    if (!this.active.delete(work)) return;
+    if (this.onRelease.size > 0) for (const listener of this.onRelease) listener();
+    if (!this.routed && this.active.size === 0) this.close();
+  }
+
+  close(): void {
+    for (const endpoint of this.endpoints) endpoint.connections.close();
+    this.endpoints = [];
+    this.site?.close();
+    this.site = undefined;
+  }
+}
+
+/** All pools of a worker by workload id. */
+export class Pools {
+  readonly #byId = new Map<string, PoolState>();
+  readonly #connectTimeoutMs: number;
+  readonly #openSite: (pool: Pool & { kind: 'static' }) => StaticSite;
+
+  constructor(connectTimeoutMs: number, openSite: (pool: Pool & { kind: 'static' }) => StaticSite) {
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.#openSite = openSite;
+  }
+
+  get(id: string): PoolState | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Brings a pool in line with its description; requests under way keep the instance they have. */
+  define(pool: Pool): PoolState {
+    let state = this.#byId.get(pool.id);
+    if (!state) {
+      state = new PoolState(pool.id);
+      this.#byId.set(pool.id, state);
+    }
+    if (pool.kind === 'static') {
+      if (!state.site?.matches(pool)) {
+        state.site?.close();
+        state.site = this.#openSite(pool);
+      }
+      return state;
+    }
+    state.requestTimeoutMs = pool.requestTimeout;
+    state.holdWhenEmpty = pool.whenEmpty === 'hold';
+    const before = state.endpoints;
+    const after = pool.endpoints.map((endpoint) => {
+      const known = before.find((candidate) => candidate.is(endpoint));
+      if (known) known.healthy = endpoint.healthy;
+      return known ?? new EndpointState(endpoint, this.#connectTimeoutMs);
+    });
+    for (const gone of before) if (!after.includes(gone)) gone.connections.close();
+    state.endpoints = after;
+    return state;
+  }
+
+  /** Marks what the new table names; the rest is forgotten as soon as nothing is in flight there. */
+  retain(routed: ReadonlySet<string>): void {
+    for (const [id, pool] of this.#byId) {
+      pool.routed = routed.has(id);
+      if (pool.routed || pool.active.size > 0) continue;
+      pool.close();
+      this.#byId.delete(id);
+    }
+  }
+
+  *all(): Iterable<PoolState> {
+    yield* this.#byId.values();
+  }
+}

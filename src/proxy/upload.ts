@@ -1,0 +1,122 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+
+/** Why a request body came to nothing; the client's leaving is heard elsewhere. */
+export type UploadFault = 'too-large' | 'too-slow';
+
+/** A body of at most this size is read before an instance is bothered with the request. */
+export const gatheredBytes = 64 * 1024;
+
+/** The body of one request on its way in. */
+export class Upload {
+  readonly #req: IncomingMessage;
+  readonly #maxBytes: number;
+  readonly #uploads: Uploads;
+  readonly #onFault: (fault: UploadFault) => void;
+  #received = 0;
+  #stream: Readable | undefined;
+  #over = false;
+  /** When the client last did its part; 0 while it is us who make it wait. */
+  waitingSince = performance.now();
+
+  constructor(req: IncomingMessage, maxBytes: number, uploads: Uploads, onFault: (fault: UploadFault) => void) {
+    this.#req = req;
+    this.#maxBytes = maxBytes;
+    this.#uploads = uploads;
+    this.#onFault = onFault;
+    uploads.add(this);
+  }
+
+  /** Reads the whole (small) body. */
+  gather(done: (body: Buffer) => void): void {
+    const chunks: Buffer[] = [];
+    this.#req.on('data', (chunk: Buffer) => {
+      if (this.#took(chunk)) chunks.push(chunk);
+    });
+    this.#req.on('end', () => {
+      if (this.#over) return;
+      this.finish();
+      done(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    });
+  }
+
+  /**
+   * The body as a stream that fills no faster than it is read. Destroying it leaves the client's connection alone; as long as
+   * nothing was read from it another one can take its place.
+   */
+  stream(): Readable {
+    const req = this.#req;
+    const first = this.#stream === undefined;
+    this.#stream = new Readable({
+      highWaterMark: gatheredBytes,
+      read: () => {
+        this.waitingSince = performance.now();
+        req.resume();
+      },
+    });
+    if (first) {
+      req.on('data', (chunk: Buffer) => {
+        if (!this.#took(chunk) || this.#stream?.destroyed !== false || this.#stream.push(chunk)) return;
+        this.waitingSince = 0;
+        req.pause();
+      });
+      req.on('end', () => {
+        if (!this.#over) this.#stream?.push(null);
+        this.finish();
+      });
+      req.pause();
+    }
+    return this.#stream;
+  }
+
+  /** Nothing of the body is wanted any more; what still comes is thrown away. */
+  finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#uploads.delete(this);
+    this.#req.resume();
+  }
+
+  fault(fault: UploadFault): void {
+    if (this.#over) return;
+    this.finish();
+    this.#onFault(fault);
+  }
+
+  #took(chunk: Buffer): boolean {
+    if (this.#over) return false;
+    this.waitingSince = performance.now();
+    this.#received += chunk.length;
+    if (this.#received > this.#maxBytes) this.fault('too-large');
+    return !this.#over;
+  }
+}
+
+/** All uploads under way; one clock ends those whose clients have gone silent. */
+export class Uploads {
+  readonly #all = new Set<Upload>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(idleTimeoutMs: number) {
+    this.#timer = setInterval(
+      () => {
+        const latest = performance.now() - idleTimeoutMs;
+        for (const upload of this.#all) if (upload.waitingSince > 0 && upload.waitingSince < latest) upload.fault('too-slow');
+      },
+      Math.min(1_000, Math.max(50, idleTimeoutMs / 4)),
+    );
+    this.#timer.unref();
+  }
+
+  add(upload: Upload): void {
+    this.#all.add(upload);
+  }
+
+  delete(upload: Upload): void {
+    this.#all.delete(upload);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
