@@ -198,6 +198,11 @@ export const catalogue = {
     hint: 'Change `route` here or there; the owner is named in the message.',
     retryable: false,
   },
+  RUNTIME_UNAVAILABLE: {
+    title: 'Instances cannot be started or stopped at the moment',
+    hint: 'What runs goes on running. See the log of the keeper in $SIGNALBOX_HOME/logs and `signalbox doctor`.',
+    retryable: true,
+  },
   SAME_RELEASE: {
     title: 'That release already serves',
     hint: 'Nothing to do.',
@@ -212,6 +217,11 @@ export const catalogue = {
   STALE_EPOCH: {
     title: 'A newer control plane has taken over',
     hint: 'Only one control plane runs per home; this one must stop.',
+    retryable: false,
+  },
+  START_FAILED: {
+    title: 'An instance could not be started at all',
+    hint: 'The message names what is in the way; nothing was left running.',
     retryable: false,
   },
   STORE_CORRUPT: {
