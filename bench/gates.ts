@@ -1,6 +1,7 @@
 /**
  * bench:gates: how often each rule rolls back a healthy release and promotes a broken one, when traffic is small.
- * `node bench/run.js gates [--quick]`: 10,000 simulated rollouts per cell (1,000 with --quick), the same seed each time.
+ * `node bench/run.js gates [--quick]`: 10,000 simulated rollouts per cell, the same seed for a cell each time. --quick makes
+ * 1,000, too few to judge the bars by.
  * Exits 1 when one of our rows misses a bar.
  */
 import { writeFile } from 'node:fs/promises';
@@ -8,7 +9,8 @@ import { bakeVerdict, observeBake, openBakeWatch } from '../src/domain/bake-watc
 import { type Counts, gateVerdict, observeGate, openGate } from '../src/domain/gate.ts';
 import { instant } from '../src/domain/values.ts';
 
-const runs = process.argv.includes('--quick') ? 1000 : 10_000;
+const quick = process.argv.includes('--quick');
+const runs = quick ? 1000 : 10_000;
 /** Requests a minute that reach the canary; stable gets nine times as many, the promoted release all of them. */
 const rates = [2, 5, 60] as const;
 const releases = { healthy: 0.005, regressed: 0.03, broken: 0.2, dead: 1 } as const;
@@ -211,7 +213,7 @@ interface Cell {
 }
 
 function simulate(rule: Rule, perMinute: number, release: keyof typeof releases): Cell {
-  const random = seeded(20_261_122);
+  const random = seeded(20_261_122 + 1000 * perMinute + Math.round(100 * releases[release]));
   const outcomes = Array.from({ length: runs }, () => rule.run(new Traffic({ random, perMinute, errorRate: releases[release] })));
   const share = (ending: Ending): number => outcomes.filter((o) => o.ending === ending).length / runs;
   const requests = outcomes.map((o) => o.requests).sort((a, b) => a - b);
@@ -309,13 +311,14 @@ process.stdout.write(
 );
 process.stdout.write(`${table([header, ...rows])}\n\n`);
 for (const rule of rules) process.stdout.write(`${rule.name}: ${rule.says}\n`);
+const judgement = quick ? 'not judged by so few' : failures.length === 0 ? 'met' : 'MISSED';
 process.stdout.write(
-  `\nbars: healthy rolled back <= 1 %, 20 %-broken promoted <= 5 %, dead stopped within 3 requests (in 99.9 %; the rest waits for stable, which has just failed too): ${failures.length === 0 ? 'met' : 'MISSED'}\n`,
+  `\nbars: healthy rolled back <= 1 %, 20 %-broken promoted <= 5 %, dead stopped within 3 requests (in 99.9 %; the rest waits for stable, which has just failed too): ${judgement}\n`,
 );
-for (const failure of failures) process.stdout.write(`  ${failure}\n`);
+if (!quick) for (const failure of failures) process.stdout.write(`  ${failure}\n`);
 process.stdout.write(`${((performance.now() - startedAt) / 1000).toFixed(1)} s; written to bench/results/gates.json\n`);
 await writeFile(
   'bench/results/gates.json',
-  `${JSON.stringify({ bench: 'gates', runs, bars, met: failures.length === 0, rules: rules.map(({ name, says }) => ({ name, says })), cells }, null, 2)}\n`,
+  `${JSON.stringify({ bench: 'gates', runs, bars, met: quick ? null : failures.length === 0, rules: rules.map(({ name, says }) => ({ name, says })), cells }, null, 2)}\n`,
 );
-process.exitCode = failures.length === 0 ? 0 : 1;
+process.exitCode = quick || failures.length === 0 ? 0 : 1;
