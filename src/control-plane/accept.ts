@@ -5,7 +5,7 @@ import { SignalboxError } from '../domain/errors.ts';
 import { allocateLinks } from '../domain/links.ts';
 import { type Release, type ReleasedService, sameContent } from '../domain/release.ts';
 import { planRollout, type RolloutPlan } from '../domain/rollout/plan.ts';
-import type { RolloutKind } from '../domain/rollout/state.ts';
+import type { RolloutKind } from '../domain/rollout/plan.ts';
 import { newRollout } from '../domain/rollout/transition.ts';
 import {
   type BuildKey,

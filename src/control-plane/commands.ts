@@ -1,4 +1,5 @@
-import type { Reason, RolloutKind } from '../domain/rollout/state.ts';
+import type { RolloutKind } from '../domain/rollout/plan.ts';
+import type { Reason } from '../domain/rollout/state.ts';
 import type { AppName, EnvironmentName, Millis, ReleaseId, RolloutId, WorkloadId } from '../domain/values.ts';
 import type { Workload } from '../domain/release.ts';
 import type { Endpoint } from '../domain/route-table.ts';

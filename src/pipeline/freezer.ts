@@ -8,7 +8,7 @@ import type { Builder } from '../ports/builder.ts';
 import type { Freezer, FreezeRequest } from '../ports/freezer.ts';
 import type { Source } from '../ports/source.ts';
 import { freezeRelease, gatherFacts } from './freeze.ts';
-import type { CommitReader } from './inputs.ts';
+import type { CommitReader } from './commit-reader.ts';
 
 export interface FreezerOptions {
   readonly source: Source;

@@ -99,7 +99,7 @@ export const moves = {
     traffic: ['rolling-back'],
     promoted: ['shifting', 'baking', 'succeeded'],
     paused: [],
-    resumed: ['queued', 'preparing', 'starting', 'verifying', 'shifting', 'baking', 'rolling-back', 'succeeded'],
+    resumed: ['queued', 'preparing', 'starting', 'verifying', 'shifting', 'baking', 'rolling-back', 'succeeded', 'superseded'],
     aborted: ['cancelled', 'rolling-back'],
     superseded: ['superseded', 'rolling-back'],
   },

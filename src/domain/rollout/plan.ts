@@ -1,7 +1,9 @@
 import type { Release, ReleasedService } from '../release.ts';
 import type { GateSpec, SmokeCheck } from '../spec.ts';
 import type { BuildKey, Millis, ReleaseId, WorkloadId } from '../values.ts';
-import type { RolloutKind } from './state.ts';
+
+/** A deploy brings a new release, a rollback goes to an older one. */
+export type RolloutKind = 'deploy' | 'rollback';
 
 /** The frozen facts a rollout is carried out by. `describePlan` prints the same object that drives the run. */
 export interface RolloutPlan {

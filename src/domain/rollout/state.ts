@@ -1,7 +1,7 @@
 import type { BakeWatch } from '../bake-watch.ts';
 import type { GateState } from '../gate.ts';
 import type { EnvironmentKey, Instant, Millis, ReleaseId, RolloutId, WallTime, WorkloadId } from '../values.ts';
-import type { RolloutPlan } from './plan.ts';
+import type { RolloutKind, RolloutPlan } from './plan.ts';
 
 export const phases = [
   'queued',
@@ -63,8 +63,6 @@ export type Effect =
   | { readonly type: 'publish' }
   /** Run the smoke list on the public route. */
   | { readonly type: 'smoke-route' };
-
-export type RolloutKind = 'deploy' | 'rollback';
 
 /** Phases a rollout can be held in. */
 export type HoldablePhase = Exclude<Phase, 'held' | TerminalPhase>;

@@ -12,22 +12,20 @@ export function trafficDelta(
   rollout: Rollout,
   event: Extract<RolloutEvent, { type: 'traffic' }>,
 ): { readonly rollout: Rollout; readonly delta: TrafficDelta } {
-  let served = 0;
-  let dropped = 0;
-  const since = (release: ReleaseId | null): { requests: number; errors: number } => {
-    const now = release === null ? undefined : event.counts[release];
-    if (!now || release === null) return { requests: 0, errors: 0 };
-    const before = rollout.cursor[release];
-    return { requests: rise(before?.requests, now.requests), errors: rise(before?.errors, now.errors) };
-  };
-  for (const [release, now] of Object.entries(event.counts) as [ReleaseId, ReleaseCounters][]) {
-    const before = rollout.cursor[release];
-    served += rise(before?.requests, now.requests);
-    dropped += rise(before?.dropped, now.dropped);
-  }
-  const delta = { own: since(rollout.release), stable: since(rollout.from) };
+  const since = (release: ReleaseId): ReleaseCounters => rise(rollout.cursor[release], event.counts[release]);
+  const all = (Object.keys(event.counts) as ReleaseId[]).map(since);
+  const served = all.reduce((sum, c) => sum + c.requests, 0);
+  const dropped = all.reduce((sum, c) => sum + c.dropped, 0);
+  const delta = { own: since(rollout.release), stable: rollout.from === null ? none : since(rollout.from) };
   const counted = { served: rollout.traffic.served + served, dropped: rollout.traffic.dropped + dropped };
   return { rollout: { ...rollout, cursor: { ...rollout.cursor, ...event.counts }, traffic: counted }, delta };
 }
 
-const rise = (before: number | undefined, now: number): number => (before === undefined || now < before ? now : now - before);
+const none: ReleaseCounters = { requests: 0, errors: 0, dropped: 0 };
+
+/** Counters of a release start again together: when one of them fell, all count from zero. */
+function rise(before: ReleaseCounters = none, now: ReleaseCounters = before): ReleaseCounters {
+  const again = now.requests < before.requests || now.errors < before.errors || now.dropped < before.dropped;
+  const from = again ? none : before;
+  return { requests: now.requests - from.requests, errors: now.errors - from.errors, dropped: now.dropped - from.dropped };
+}

@@ -4,8 +4,8 @@ import { aborted, newer, onPreparing, onQueued, onStarting, onVerifying, resumeA
 import { type Decision, end, hold, stay } from './decision.ts';
 import type { RolloutEvent } from './events.ts';
 import { isLegal } from './moves.ts';
-import type { RolloutPlan } from './plan.ts';
-import { type HoldablePhase, isTerminal, type Reason, type Rollout, type RolloutKind } from './state.ts';
+import type { RolloutKind, RolloutPlan } from './plan.ts';
+import { type HoldablePhase, isTerminal, type Reason, type Rollout } from './state.ts';
 import { trafficDelta } from './traffic.ts';
 import { goOn, onBaking, onRollingBack, onShifting, skipToLast, startClock, undo } from './with-traffic.ts';
 

@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { SignalboxError } from '../domain/errors.ts';
+
+/** How long a version that was read is believed, in milliseconds. */
+const freshFor = 60_000;
+/** Programs that corepack brings when they are not installed. */
+const byCorepack = new Set(['pnpm', 'yarn']);
+const versionArguments: Readonly<Record<string, readonly string[]>> = { go: ['version'] };
+
+/** Where a program is on the search path; undefined when it is not. */
+export async function findProgram(program: string, searchPath: string): Promise<string | undefined> {
+  for (const folder of searchPath.split(delimiter)) {
+    const file = join(folder, program);
+    if (
+      folder !== '' &&
+      (await access(file, constants.X_OK).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return file;
+  }
+  return undefined;
+}
+
+/** Reads versions of programs, asking each at most once a minute. */
+export function toolchainVersions(
+  environment: Readonly<Record<string, string>>,
+): (programs: readonly string[]) => Promise<Record<string, string>> {
+  const known = new Map<string, { version: Promise<string>; at: number }>();
+  return async (programs) => {
+    const entries = programs.map(async (program): Promise<[string, string]> => {
+      const last = known.get(program);
+      if (last !== undefined && performance.now() - last.at < freshFor) return [program, await last.version];
+      const version = ask(program, environment);
+      known.set(program, { version, at: performance.now() });
+      version.catch(() => known.delete(program));
+      return [program, await version];
+    });
+    return Object.fromEntries(await Promise.all(entries));
+  };
+}
+
+async function ask(program: string, environment: Readonly<Record<string, string>>): Promise<string> {
+  const searchPath = environment.PATH ?? '';
+  if ((await findProgram(program, searchPath)) !== undefined) return versionOf(program, environment);
+  if (byCorepack.has(program) && (await findProgram('corepack', searchPath)) !== undefined)
+    return `corepack ${await versionOf('corepack', environment)}`;
+  const how = byCorepack.has(program)
+    ? 'Install it, or corepack, which brings it.'
+    : 'Install it, or change the build command in signalbox.yaml.';
+  throw new SignalboxError('TOOL_MISSING', `The build needs ${program}, which is not installed here.`, {
+    hint: how,
+    details: { program },
+  });
+}
+
+const versionOf = (program: string, environment: Readonly<Record<string, string>>): Promise<string> =>
+  new Promise((resolve) => {
+    const options = { env: { PATH: environment.PATH ?? '', HOME: environment.HOME ?? '/' }, timeout: 20_000, cwd: '/' };
+    execFile(program, versionArguments[program] ?? ['--version'], options, (error, stdout, stderr) => {
+      resolve(error === null ? `${stdout}${stderr}`.trim().split('\n')[0]?.slice(0, 200) || 'unknown' : 'unknown');
+    });
+  });
