@@ -13,6 +13,7 @@ import { bootId } from './processes.ts';
 import type { InheritedListener, KeeperConfig, KeeperEvents, KeeperMethods } from './protocol.ts';
 import { openRuns, type RunRecord } from './runs.ts';
 import { openRecords } from './state.ts';
+import { usageOf } from './usage.ts';
 import { openWorkers } from './workers.ts';
 
 const report = (message: string): void => void process.stderr.write(`${new Date().toISOString()} ${message}\n`);
@@ -100,6 +101,7 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
       return null;
     },
     list: () => ({ instances: instances.list(), runs: runs.list(), workers: workers.list() }),
+    inspect: ({ ids, listening }) => ({ instances: usageOf(homeId, ids, listening) }),
     shutdown: async (params) => {
       epoch.check(params.epoch);
       await stop(params.all);

@@ -27,6 +27,8 @@ export type KeeperMethods = {
     params: Record<string, never>;
     result: { instances: readonly InstanceState[]; runs: readonly RunState[]; workers: readonly WorkerState[] };
   };
+  /** Memory and listening ports of instances, read now. */
+  inspect: { params: { ids: readonly string[]; listening: boolean }; result: { instances: readonly InstanceUsage[] } };
   /** Ends the keeper; with `all` also workers and instances. */
   shutdown: { params: { epoch: number; all: boolean }; result: null };
 };
@@ -118,6 +120,14 @@ export interface InstanceState {
   readonly labels: Readonly<Record<string, string>>;
   /** True when this keeper found it running and took it over. One without a record carries the label `stray`. */
   readonly adopted: boolean;
+}
+
+export interface InstanceUsage {
+  readonly id: string;
+  /** Of all its processes, without the files they have mapped. */
+  readonly memoryBytes: number;
+  /** `*` is every address. */
+  readonly listening: readonly { readonly host: string; readonly port: number }[];
 }
 
 /** Why a process ended; set once. `code` and `signal` are null when it ended unobserved. */

@@ -1,0 +1,102 @@
+import { chmod, chown, mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SignalboxError } from '../../../domain/errors.ts';
+import type { Workload } from '../../../domain/release.ts';
+import { type BaseEnvironment, instanceEnvironment, type Place } from './environment.ts';
+import { artifactOf, type Folders, persistentOf, placeOf } from './folders.ts';
+import { below, copyArtifact, linkPersistent, type Owner } from './scratch.ts';
+import { obstacle, type Users } from './users.ts';
+
+export interface PrepareOptions {
+  readonly folders: Folders;
+  readonly base: BaseEnvironment;
+  /** Null: instances run as the user of this installation. */
+  readonly users: Users | null;
+  /** What to do when the instance's own user cannot reach what it needs: run it as root, or refuse. */
+  readonly whenUnreachable: 'root' | 'refuse';
+  readonly note: (text: string) => void;
+}
+
+export interface Prepared {
+  readonly place: Place;
+  readonly owner: Owner | null;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface PrepareRequest {
+  readonly workload: Workload;
+  /** Names the scratch copy: an instance's number or a run's name. */
+  readonly copy: string;
+  readonly command: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly listen: { readonly host: string; readonly port: number } | null;
+}
+
+/**
+ * Makes a fresh scratch copy of the workload's artifact with its `persist` folders, owned by the user it will run as.
+ * @throws ARTIFACT_MISSING, NO_SPACE, START_FAILED.
+ */
+export async function prepare(request: PrepareRequest, options: PrepareOptions): Promise<Prepared> {
+  const { workload, copy, command, env: declared, listen } = request;
+  const { folders, base, users, whenUnreachable, note } = options;
+  const artifact = artifactOf(folders, workload);
+  if (!(await stat(artifact).catch(() => null))?.isDirectory()) {
+    throw new SignalboxError(
+      'ARTIFACT_MISSING',
+      `The artifact of ${workload.service} (${workload.artifact.key}) is not at ${artifact}.`,
+    );
+  }
+  const place = placeOf(folders, workload, copy);
+  const env = instanceEnvironment(workload, declared, { base, place, listen });
+  const owner = users?.of(workload.app, workload.environment) ?? null;
+  await lay(workload, place, { artifact, folders, owner });
+  if (!owner) return { place, owner, env };
+  const blocked = obstacle(owner, place.cwd, env, programOf(command));
+  if (blocked === null) return { place, owner, env };
+  const why = `${workload.app}/${workload.service} cannot run as its own user (${owner.uid}): ${blocked}`;
+  if (whenUnreachable === 'refuse') {
+    await rm(place.base, { recursive: true, force: true });
+    throw new SignalboxError('START_FAILED', `${why}.`);
+  }
+  note(`${why}. It runs as root instead.`);
+  return { place, owner: null, env };
+}
+
+interface Laying {
+  readonly artifact: string;
+  readonly folders: Folders;
+  readonly owner: Owner | null;
+}
+
+async function lay(
+  workload: Workload,
+  place: Place & { readonly base: string },
+  { artifact, folders, owner }: Laying,
+): Promise<void> {
+  try {
+    await rm(place.base, { recursive: true, force: true });
+    await mkdir(place.base, { recursive: true });
+    await copyArtifact(artifact, place.root, owner);
+    for (const folder of [place.home, place.temp]) await mkdir(folder, { mode: 0o700 });
+    for (const folder of workload.persist) {
+      const inScratch = below(place.cwd, folder);
+      if (inScratch === null) throw new SignalboxError('START_FAILED', `"${folder}" under persist leaves the service's folder.`);
+      const inArtifact = join(artifact, workload.artifact.path, folder);
+      await linkPersistent({ inScratch, inArtifact, lasting: persistentOf(folders, workload, folder) }, owner);
+    }
+    await chmod(place.base, 0o700);
+    if (owner) for (const folder of [place.base, place.home, place.temp]) await chown(folder, owner.uid, owner.gid);
+  } catch (cause) {
+    await rm(place.base, { recursive: true, force: true }).catch(() => {});
+    if (cause instanceof SignalboxError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOSPC')
+      throw new SignalboxError('NO_SPACE', `There is no room for a copy of ${workload.app}/${workload.service}.`, { cause });
+    throw new SignalboxError('START_FAILED', `A copy of ${workload.app}/${workload.service} could not be made: ${message}`, {
+      cause,
+    });
+  }
+}
+
+/** First word of a command line that is not a variable. */
+const programOf = (command: string): string => /^(?:\s*\w+=\S*)*\s*(?:exec\s+)?([^\s;&|]+)/.exec(command)?.[1] ?? 'sh';

@@ -1,0 +1,48 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Workload } from '../../../domain/release.ts';
+
+/** What this runtime remembers of a workload: enough to start its instances again with another port. Holds secrets: 0600. */
+export interface WorkloadRecord {
+  readonly workload: Workload;
+  readonly env: Readonly<Record<string, string>>;
+  readonly replicas: number;
+  /** The port it insists on, once that was seen; its instances then run in network namespaces of their own. */
+  readonly fixedPort: number | null;
+}
+
+export interface WorkloadRecords {
+  get(id: string): WorkloadRecord | undefined;
+  put(record: WorkloadRecord): void;
+  remove(id: string): void;
+  all(): readonly WorkloadRecord[];
+}
+
+export function openWorkloadRecords(folder: string): WorkloadRecords {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = (id: string): string => join(folder, `${encodeURIComponent(id)}.json`);
+  const known = new Map<string, WorkloadRecord>();
+  for (const name of readdirSync(folder)) {
+    if (!name.endsWith('.json')) continue;
+    try {
+      const record = JSON.parse(readFileSync(join(folder, name), 'utf8')) as WorkloadRecord;
+      known.set(record.workload.id, record);
+    } catch {
+      // Half a file of a crash before the first rename; `ensure` writes it again.
+    }
+  }
+  return {
+    get: (id) => known.get(id),
+    put: (record) => {
+      const path = file(record.workload.id);
+      writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
+      renameSync(`${path}.tmp`, path);
+      known.set(record.workload.id, record);
+    },
+    remove: (id) => {
+      known.delete(id);
+      rmSync(file(id), { force: true });
+    },
+    all: () => [...known.values()],
+  };
+}
