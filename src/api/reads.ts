@@ -38,12 +38,13 @@ export async function bodyOf(store: StoreReads, rollout: Rollout): Promise<Rollo
   return presentRollout({ rollout, release, environment, phases: phaseMarks(events), now: wallNow() });
 }
 
-/** Events that say which phase a rollout entered carry it as `body.phase`. */
+/** `rollout.<phase>` tells that the rollout is in a phase; only entering one is a mark. */
 export function phaseMarks(events: readonly StoredEvent[]): readonly PhaseMark[] {
-  return events.flatMap((event) => {
-    const phase = allPhases.find((name): name is Phase => name === event.body['phase']);
+  const marks = events.flatMap((event) => {
+    const phase = allPhases.find((name): name is Phase => event.type === `rollout.${name}`);
     return phase === undefined ? [] : [{ phase, at: event.at }];
   });
+  return marks.filter((mark, index) => mark.phase !== marks[index - 1]?.phase);
 }
 
 /** Without the length of each step. @throws NOT_FOUND for an environment that never was. */

@@ -1,6 +1,6 @@
 import type { Release, ReleasedService, Workload } from '../../src/domain/release.ts';
-import { type PlanFacts, planRollout } from '../../src/domain/rollout/plan.ts';
 import type { RolloutKind } from '../../src/domain/rollout/plan.ts';
+import { type PlanFacts, planRollout } from '../../src/domain/rollout/plan.ts';
 import type { Rollout } from '../../src/domain/rollout/state.ts';
 import { newRollout } from '../../src/domain/rollout/transition.ts';
 import {

@@ -185,12 +185,12 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       const before = await store.rollout(id as RolloutId);
       if (before === null) throw new Error(`There is no rollout ${id}.`);
       const event: NewEvent = {
-        type: 'rollout.moved',
+        type: `rollout.${changes.phase ?? before.phase}`,
         at: (newYear + clock * 1000) as WallTime,
         app: shop,
         environment: production,
         rollout: before.id,
-        body: { phase: changes.phase ?? before.phase },
+        body: { release: before.release },
       };
       await write({ rollouts: [{ ...before, ...changes }], events: [event] });
     },

@@ -1,0 +1,163 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { CommonOptions, Invocation } from './invocation.ts';
+
+/** Runs a verb once the command line is understood; everything heavy is loaded only then. */
+export type RunVerb = (options: CommonOptions, verb: (invocation: Invocation) => Promise<number>) => Promise<void>;
+
+type Options = CommonOptions & Record<string, never>;
+
+/** The command line as product.md describes it. Nothing is loaded here but commander. */
+export function buildProgram(version: string, run: RunVerb): Command {
+  const program = new Command('signalbox')
+    .description('Releases on one machine: nothing dropped, rolled back by itself when it goes wrong.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'explain the command')
+    .helpCommand('help [verb]', 'explain a verb')
+    .configureHelp({
+      subcommandTerm: (command) => [command.name(), command.usage().replace('[options]', '').trim()].join(' ').trim(),
+    })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 rolled back, 4 control plane not reachable.',
+    );
+
+  const verb = (usage: string, summary: string, example: string): Command =>
+    program
+      .command(usage)
+      .summary(summary)
+      .description(`${summary.slice(0, 1).toUpperCase()}${summary.slice(1)}.`)
+      .option('--app <folder or name>', 'the app; default: the one of the current folder')
+      .option('--env <name>', 'its environment; default: production')
+      .option('--json', 'print nothing but JSON')
+      .option('--home <dir>', 'home of the installation; default: SIGNALBOX_HOME or ~/.signalbox')
+      .addHelpText('after', `\nExample:\n  ${example}`);
+
+  verb('up', 'start Signalbox on this machine', 'signalbox up --detach')
+    .option('--detach', 'return once everything listens; go on in the background')
+    .option('--install', 'write a systemd unit that starts it with the machine')
+    .action((options: Options & { detach?: boolean; install?: boolean }) =>
+      run(options, async (to) => (await import('./up.ts')).up(to, options)),
+    );
+  verb('down', 'stop Signalbox on this machine; apps go on serving', 'signalbox down')
+    .option('--all', 'stop the apps too')
+    .action((options: Options & { all?: boolean }) => run(options, async (to) => (await import('./down.ts')).down(to, options)));
+  verb('init', 'look at a repository and write its signalbox.yaml', 'signalbox init')
+    .argument('[folder]', 'folder of the app')
+    .option('--force', 'replace a signalbox.yaml that is there')
+    .action((folder: string | undefined, options: Options & { force?: boolean }) =>
+      run(options, async (to) => (await import('./init.ts')).init(to, folder, options)),
+    );
+  source(verb('plan', 'print what a deploy would do, and change nothing', 'signalbox plan')).action(
+    (folder: string | undefined, options: Options & SourceOptions) =>
+      run(options, async (to) => (await import('./plan.ts')).plan(to, folder, options)),
+  );
+  waiting(source(verb('deploy', 'send the source, build, release and roll out', 'signalbox deploy --strategy canary'))).action(
+    (folder: string | undefined, options: Options & SourceOptions & WaitOptions) =>
+      run(options, async (to) => (await import('./deploy.ts')).deploy(to, folder, options)),
+  );
+  waiting(verb('rollback', 'go back to an earlier release', 'signalbox rollback --to v3'))
+    .option('--to <release>', 'release to go to; default: the last proven one')
+    .option('--force', 'also when migrations have changed since')
+    .action((options: Options & WaitOptions & { to?: string; force?: boolean }) =>
+      run(options, async (to) => (await import('./rollback.ts')).rollback(to, options)),
+    );
+  for (const [name, summary] of Object.entries({
+    promote: 'skip the remaining steps of the running rollout',
+    abort: 'undo the running rollout',
+    pause: 'halt the clock of the running rollout',
+    resume: 'let a paused or held rollout go on',
+  } as const))
+    verb(name, summary, `signalbox ${name}`)
+      .option('--rollout <id>', 'which rollout; default: the running one')
+      .action((options: Options & { rollout?: string }) =>
+        run(options, async (to) =>
+          (await import('./steer.ts')).steer(to, name as 'promote' | 'abort' | 'pause' | 'resume', options),
+        ),
+      );
+  verb('traffic', 'hold, refuse or serve the requests of an app', 'signalbox traffic stop --message "Back at noon"')
+    .addArgument(
+      new Argument('<kind>', 'hold: pause them in a bounded queue; stop: answer 503; open: serve').choices([
+        'hold',
+        'stop',
+        'open',
+      ]),
+    )
+    .option('--message <text>', 'shown to people meanwhile')
+    .action((kind: 'hold' | 'stop' | 'open', options: Options & { message?: string }) =>
+      run(options, async (to) => (await import('./traffic.ts')).traffic(to, kind, options)),
+    );
+  verb('status', 'show what runs, and what does not run as declared', 'signalbox status').action((options: Options) =>
+    run(options, async (to) => (await import('./status.ts')).status(to)),
+  );
+  verb('releases', 'list the releases of an app', 'signalbox releases --env staging')
+    .addOption(limit())
+    .action((options: Options & { limit?: number }) =>
+      run(options, async (to) => (await import('./releases.ts')).releases(to, options)),
+    );
+  const rollouts = verb('rollouts', 'list the rollouts of an app, or show one', 'signalbox rollouts show 01jd2m --follow');
+  rollouts
+    .argument('[show]', 'the word "show", then the id')
+    .argument('[id]', 'id of a rollout')
+    .option('-f, --follow', 'with show: wait for its end')
+    .addOption(limit())
+    .action((word: string | undefined, id: string | undefined, options: Options & { follow?: boolean; limit?: number }) => {
+      if (word !== undefined && word !== 'show')
+        rollouts.error(`error: unknown command '${word}' of rollouts\n(Did you mean show?)`, { exitCode: 2 });
+      if (word === 'show' && id === undefined) rollouts.error("error: missing required argument 'id'", { exitCode: 2 });
+      return run(options, async (to) => {
+        const { rollouts: list, showRollout } = await import('./rollouts.ts');
+        return id === undefined ? list(to, options) : showRollout(to, id, options);
+      });
+    });
+  verb('events', 'show what has happened', 'signalbox events -f')
+    .option('-f, --follow', 'go on with what happens')
+    .addOption(limit())
+    .action((options: Options & { follow?: boolean; limit?: number }) =>
+      run(options, async (to) => (await import('./events.ts')).events(to, options)),
+    );
+  verb('logs', 'show the output of an app', 'signalbox logs web -f')
+    .argument('[service]', 'default: all of them')
+    .option('-f, --follow', 'go on with what is written')
+    .option('--release <release>', 'default: the one with traffic')
+    .addOption(new Option('-n, --tail <lines>', 'lines to begin with').argParser(wholeNumber(0, 10_000)))
+    .action((service: string | undefined, options: Options & { follow?: boolean; release?: string; tail?: number }) =>
+      run(options, async (to) => (await import('./logs.ts')).logs(to, service, options)),
+    );
+  verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>
+    run(options, async (to) => (await import('./doctor.ts')).doctor(to)),
+  );
+  return program;
+}
+
+interface SourceOptions {
+  readonly ref?: string;
+  readonly dirty?: boolean;
+  readonly strategy?: 'blue-green' | 'rolling' | 'canary';
+}
+
+const source = (verb: Command): Command =>
+  verb
+    .argument('[folder]', 'folder of the app; default: the current one')
+    .addOption(new Option('--ref <ref>', 'branch, tag or commit; default: HEAD').conflicts('dirty'))
+    .option('--dirty', 'send the files as they are, committed or not')
+    .addOption(new Option('--strategy <strategy>', 'instead of the configured one').choices(['blue-green', 'rolling', 'canary']));
+
+interface WaitOptions {
+  readonly until?: 'live';
+  readonly detach?: boolean;
+}
+
+const waiting = (verb: Command): Command =>
+  verb
+    .addOption(new Option('--until <point>', 'return as soon as all traffic is on it').choices(['live']).conflicts('detach'))
+    .option('--detach', 'return at once');
+
+const limit = (): Option => new Option('-n, --limit <rows>', 'newest rows to show').argParser(wholeNumber(1, 500));
+
+const wholeNumber =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+  };
