@@ -63,14 +63,19 @@ export class Channel {
     });
   }
 
-  /** Ends the thread, waiting for its last call unless the disk is stalled. */
+  /** Ends the thread after its last call. One that a stalled disk holds is left to the kernel; then this takes `stallAfter` and 1 s. */
   async close(): Promise<void> {
     if (this.#ended !== null) return;
     const exit = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
-    await this.call('close', null).then(
-      () => exit,
-      () => this.#worker.terminate(),
-    );
+    try {
+      await this.call('close', null);
+      await exit;
+    } catch {
+      // Whoever waits was or is being told; closing itself has nobody left to report to.
+      this.#end(new SignalboxError('INTERNAL', 'The store is closed.'));
+      this.#worker.unref();
+      await Promise.race([this.#worker.terminate(), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+    }
   }
 
   #send(): void {
