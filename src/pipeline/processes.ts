@@ -4,8 +4,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 /** Name of the variable that every process of a build carries, however it detaches itself. */
 export const markVariable = 'SIGNALBOX_BUILD';
 
-/** Ends the process group, then everything that carries the mark (exactly, or as a prefix); resolves when nothing of it runs. */
-export async function endMarked(mark: { readonly value: string; readonly prefix?: boolean }, group?: number): Promise<void> {
+export interface Mark {
+  readonly value: string;
+  /** True: every mark that starts with the value. Default: exactly the value. */
+  readonly prefix?: boolean;
+}
+
+/** Ends the process group, then everything that carries the mark; resolves when nothing of it runs, or after 10 s. */
+export async function endMarked(mark: Mark, group?: number): Promise<void> {
   const deadline = performance.now() + 10_000;
   do {
     if (group !== undefined) kill(-group);
@@ -17,20 +23,40 @@ export async function endMarked(mark: { readonly value: string; readonly prefix?
 }
 
 /** Pids of live processes with the mark. Where there is no /proc nothing is found, and the process group has to do. */
-export async function marked(mark: { readonly value: string; readonly prefix?: boolean }): Promise<number[]> {
-  const names = await readdir('/proc').catch((): string[] => []);
-  const needle = `${markVariable}=${mark.value}`;
-  const found = await Promise.all(
-    names.map(async (name) => {
-      if (!/^\d+$/.test(name) || Number(name) === process.pid) return undefined;
-      const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
-      const carries = environment
-        .split('\0')
-        .some((entry) => (mark.prefix === true ? entry.startsWith(needle) : entry === needle));
-      return carries ? Number(name) : undefined;
-    }),
+export async function marked(mark: Mark): Promise<number[]> {
+  const names = (await readdir('/proc').catch((): string[] => [])).filter(
+    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
   );
-  return found.filter((pid) => pid !== undefined);
+  const needle = `${markVariable}=${mark.value}`;
+  const found: number[] = [];
+  for (const name of names) {
+    const environment = await environmentOf(name);
+    if (environment.split('\0').some((entry) => (mark.prefix === true ? entry.startsWith(needle) : entry === needle)))
+      found.push(Number(name));
+  }
+  return found;
+}
+
+/** Processes whose environment did not come in time; asked no more, since each such read occupies a thread until it ends. */
+const unanswered = new Set<string>();
+
+/**
+ * The kernel lets readers of /proc/<pid>/environ wait for as long as a stalled disk holds the process, so those in uninterruptible
+ * sleep are passed over and the others get half a second.
+ */
+async function environmentOf(pid: string): Promise<string> {
+  const facts = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  const [state = '', ...rest] = facts.slice(facts.lastIndexOf(')') + 2).split(' ');
+  const identity = `${pid}:${rest[18] ?? ''}`;
+  if (state === '' || 'DZX'.includes(state) || unanswered.has(identity)) return '';
+  const late = new AbortController();
+  const answer = await Promise.race([
+    readFile(`/proc/${pid}/environ`, 'latin1').catch(() => ''),
+    wait(500, undefined, { signal: late.signal, ref: false }).catch(() => ''),
+  ]);
+  late.abort();
+  if (answer === undefined) unanswered.add(identity);
+  return answer ?? '';
 }
 
 function kill(pid: number): void {
