@@ -26,12 +26,14 @@ export function composeTable(input: TableInput): RouteTable {
   for (const environment of input.environments) {
     const arms = armsOf(environment, input.rollouts);
     const present = arms.flatMap((arm) => input.releases.get(arm.release) ?? []);
-    for (const release of [...present, ...warmReleases(environment, input)]) {
+    const warm = warmReleases(environment, input);
+    for (const release of [...present, ...warm]) {
       for (const service of release.services)
-        if (!pools.has(service.workload.id)) pools.set(service.workload.id, poolOf(service, release, input));
+        if (isReached(service) && !pools.has(service.workload.id))
+          pools.set(service.workload.id, poolOf(service, release, input));
     }
     if (arms.length > 0) splits.push(splitOf(environment, arms, present));
-    links.push(...linksOf(environment, arms, input.releases));
+    links.push(...linksOf(environment, [...byWeight(arms, input.releases), ...warm]));
   }
   return { version: input.version, epoch: input.epoch, splits, pools: [...pools.values()], links };
 }
@@ -47,10 +49,14 @@ function armsOf(environment: EnvironmentState, rollouts: readonly Rollout[]): re
 }
 const candidatePhases = new Set<string>(['starting', 'verifying', 'shifting', 'baking']);
 
+/** A worker has no requests: no table leads to it, so none stands in the way of its exchange. */
+const isReached = (service: ReleasedService): boolean => service.workload.kind !== 'worker';
+
 /** Releases that a rollback may need within milliseconds: their pools stay prepared. */
 function warmReleases(environment: EnvironmentState, input: TableInput): readonly Release[] {
   return input.rollouts
     .filter((r) => r.environment === environment.key && activePhase(r) !== null)
+    .filter((r) => r.plan.warm || activePhase(r) !== 'baking')
     .flatMap((r) => [r.fallback, r.from])
     .flatMap((id) => (id === null ? [] : (input.releases.get(id) ?? [])));
 }
@@ -122,14 +128,18 @@ export const keptAssetRoots = 5;
 
 const joinFolder = (base: string, below: string): string => (below === '.' || below === '' ? base : `${base}/${below}`);
 
-function linksOf(environment: EnvironmentState, arms: readonly Arm[], releases: ReleaseLookup): readonly Link[] {
-  const byWeight = [...arms].sort((a, b) => b.weight - a.weight);
+const byWeight = (arms: readonly Arm[], releases: ReleaseLookup): readonly Release[] =>
+  [...arms].sort((a, b) => b.weight - a.weight).flatMap((arm) => releases.get(arm.release) ?? []);
+
+/** Each caller's addresses lead into the first of `releases` that it belongs to; what a switch left in flight still calls its own. */
+function linksOf(environment: EnvironmentState, releases: readonly Release[]): readonly Link[] {
   return Object.entries(environment.links).map(([key, slot]) => {
     const cut = key.indexOf('>');
     const caller = key.slice(0, cut) as WorkloadId;
     const service = key.slice(cut + 1);
-    const home = byWeight.map((arm) => releases.get(arm.release)).find((r) => r?.services.some((s) => s.workload.id === caller));
-    const pool = home?.services.find((s) => s.service === service)?.workload.id;
+    const home = releases.find((r) => r.services.some((s) => s.workload.id === caller));
+    const callee = home?.services.find((s) => s.service === service);
+    const pool = callee && isReached(callee) ? callee.workload.id : undefined;
     return { slot, caller, service: service as Link['service'], ...(pool === undefined ? {} : { pool }) };
   });
 }

@@ -38,7 +38,7 @@ export interface Split {
   readonly key: EnvironmentKey;
   readonly app: AppName;
   readonly environment: EnvironmentName;
-  /** Weights add up to 10,000 basis points over the arms. */
+  /** Weights add up to 10,000 basis points over the arms, or to 0 while there are only candidates (before the first switch). */
   readonly arms: readonly Arm[];
   readonly routes: readonly Route[];
   readonly mode: TrafficMode;
@@ -49,7 +49,7 @@ export interface Split {
 export interface Arm {
   readonly release: ReleaseId;
   readonly weight: number;
-  /** The arm that answers for a failing canary, and the control of the gate. Exactly one per split with any arm. */
+  /** The arm that answers for a failing canary, and the control of the gate. Exactly one per split with any weight. */
   readonly role: 'stable' | 'canary';
 }
 

@@ -131,7 +131,8 @@ function stepTimedOut(rollout: Rollout, now: Instant): Decision {
   if (rollout.plan.strategy === 'rolling') return undo(rollout, notHealthyInTime(rollout), now);
   if (rollout.plan.onTimeout === 'promote') return skipToLast(rollout, now);
   const verdict = rollout.gate ? gateVerdict(rollout.gate, now) : null;
-  const missing = verdict?.kind === 'insufficient' ? `; ${verdict.reason ?? `${verdict.needed} more clean requests would have passed it`}` : '';
+  const missing =
+    verdict?.kind === 'insufficient' ? `; ${verdict.reason ?? `${verdict.needed} more clean requests would have passed it`}` : '';
   const reason: Reason = {
     code: 'GATE_TIMEOUT',
     message: `No verdict on ${percent(rollout)} of traffic within ${rollout.plan.stepTimeout / 1000} s${missing}.`,

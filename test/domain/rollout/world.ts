@@ -15,6 +15,13 @@ export interface ServiceSketch {
   readonly version: number;
   readonly replicas: number;
   readonly command?: boolean;
+  /** Workers only; default false. */
+  readonly overlap?: boolean;
+  /** Version of the release command's inputs; default: the service's own version. */
+  readonly commandVersion?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** MiB. */
+  readonly memory?: number;
 }
 
 export interface Sketch {
@@ -22,43 +29,54 @@ export interface Sketch {
   readonly strategy: 'blue-green' | 'rolling' | 'canary';
   readonly warm: boolean;
   readonly smoke: boolean;
+  /** Milliseconds; default 60 s. */
+  readonly bake?: number;
+  /** Milliseconds; default 10 min. */
+  readonly stepTimeout?: number;
+  /** Default hold. */
+  readonly onTimeout?: 'hold' | 'promote' | 'rollback';
+  /** Weights of a canary in basis points; default 10 % and 50 %. */
+  readonly steps?: readonly number[];
+  /** Default shop. */
+  readonly app?: string;
 }
 
 export function sketchRelease(number: number, sketch: Sketch): Release {
+  const app = sketch.app ?? 'shop';
   return {
-    id: `shop/production/v${number}` as ReleaseId,
-    app: 'shop' as Release['app'],
+    id: `${app}/production/v${number}` as ReleaseId,
+    app: app as Release['app'],
     environment: 'production' as Release['environment'],
     number,
     sha: String(number).padStart(40, '0'),
     dirty: false,
     subject: `change ${number}`,
-    services: sketch.services.map((s) => released(s)),
+    services: sketch.services.map((s) => released(s, app)),
     smoke: sketch.smoke ? [{ path: '/' }] : [],
     strategy: {
       type: sketch.strategy,
-      steps: sketch.strategy === 'canary' ? [1000, 5000] : [],
-      bake: millis(60_000),
+      steps: sketch.strategy === 'canary' ? (sketch.steps ?? [1000, 5000]) : [],
+      bake: millis(sketch.bake ?? 60_000),
       warm: sketch.warm,
-      stepTimeout: millis(600_000),
-      onTimeout: 'hold',
+      stepTimeout: millis(sketch.stepTimeout ?? 600_000),
+      onTimeout: sketch.onTimeout ?? 'hold',
       gate: { alpha: 0.005, beta: 0.05, p0Floor: 0.01, p1Floor: 0.2 },
     },
     createdAt: 0 as Release['createdAt'],
   };
 }
 
-function released(s: ServiceSketch): ReleasedService {
+function released(s: ServiceSketch, app: string): ReleasedService {
   const key = `${s.name}${s.version}`.padEnd(64, '0') as ReleasedService['build']['key'];
   const workload: Workload = {
-    id: `shop-production-${s.name}-${s.version}` as WorkloadId,
-    app: 'shop' as Workload['app'],
+    id: `${app}-production-${s.name}-${s.version}` as WorkloadId,
+    app: app as Workload['app'],
     environment: 'production' as Workload['environment'],
     service: s.name as Workload['service'],
     kind: s.kind,
-    artifact: { app: 'shop' as Workload['app'], service: s.name as Workload['service'], key, path: '.' },
+    artifact: { app: app as Workload['app'], service: s.name as Workload['service'], key, path: '.' },
     ...(s.kind === 'static' ? { static: { folder: '.', spaFallback: false } } : { run: 'node server.js' }),
-    env: {},
+    env: s.env ?? {},
     health: {
       type: s.kind === 'worker' ? 'up' : 'http',
       path: '/health',
@@ -70,7 +88,7 @@ function released(s: ServiceSketch): ReleasedService {
       upFor: millis(2000),
     },
     persist: [],
-    resources: {},
+    resources: s.memory === undefined ? {} : { memoryMb: s.memory },
     drain: millis(30_000),
     grace: millis(10_000),
     requestTimeout: millis(60_000),
@@ -80,8 +98,8 @@ function released(s: ServiceSketch): ReleasedService {
     workload,
     replicas: s.replicas,
     routes:
-      s.kind === 'worker' ? [] : [{ host: 'shop.localhost', path: s.name === 'web' ? '/' : `/${s.name}`, stripPath: false }],
-    overlap: false,
+      s.kind === 'worker' ? [] : [{ host: `${app}.localhost`, path: s.name === 'web' ? '/' : `/${s.name}`, stripPath: false }],
+    overlap: s.overlap ?? false,
     ...(s.command
       ? {
           releaseCommand: {
@@ -89,7 +107,7 @@ function released(s: ServiceSketch): ReleasedService {
             inputs: ['db'],
             when: 'changed' as const,
             timeout: millis(60_000),
-            inputsHash: `db${s.version}`,
+            inputsHash: `db${s.commandVersion ?? s.version}`,
           },
         }
       : {}),
