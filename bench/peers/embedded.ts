@@ -29,7 +29,7 @@ export async function startEmbedded(folder: string): Promise<EmbeddedProxy> {
     trustedProxies: [],
     limits: defaultLimits,
   };
-  const child = spawn(process.execPath, [program, JSON.stringify(config)], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=16', program, JSON.stringify(config)], {
     stdio: ['ignore', 'inherit', 'inherit', listener.fd],
   });
   listener.close();
