@@ -4,7 +4,7 @@ import { hasCode, SignalboxError } from '../domain/errors.ts';
 import type { ArtifactRef, Workload } from '../domain/release.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
-import { type Epoch, millis, type ReleaseId, type RolloutId } from '../domain/values.ts';
+import { type EnvironmentKey, type Epoch, millis, type ReleaseId, type RolloutId } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Clock, Ids } from '../ports/clock.ts';
 import type { DataPlane } from '../ports/data-plane.ts';
@@ -29,6 +29,8 @@ import { createSignals, feedEvery } from './signals.ts';
 export interface ControlPlane {
   readonly commands: Commands;
   readonly feed: Feed;
+  /** What shall run in an environment now. */
+  readonly declared: (environment: EnvironmentKey) => readonly DesiredWorkload[];
   /** Lets go of everything; what runs goes on running. */
   stop(): void;
 }
@@ -216,6 +218,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
         return () => listeners.delete(tell);
       },
     },
+    declared: (key) => reconciler.desired().filter((d) => `${d.workload.app}/${d.workload.environment}` === key),
     stop: () => {
       cancelFeed();
       for (const part of [executor, interlock, reconciler, publisher, signals, monitor, housekeeping]) part.stop();

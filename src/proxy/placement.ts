@@ -3,7 +3,7 @@ import type { ArmCounter } from './counts.ts';
 import type { OwnAnswer } from './pages.ts';
 import type { PoolState } from './pools.ts';
 import type { RequestHead } from './request-head.ts';
-import { routeOf, withoutPrefix } from './routing.ts';
+import { nextRoute, withoutPrefix } from './routing.ts';
 import { armOfBucket, armOfCandidate, bucketOfCookie, drawBucket, splitCookie } from './split.ts';
 import type { BoundRoute, Target } from './table.ts';
 
@@ -50,43 +50,73 @@ const notLinked: Placed = {
   },
 };
 
-/** Decides for a request that came in by the public listener. */
+/**
+ * Decides for a request that came in by the public listener: the longest route that the request's arm serves. Routes that no arm
+ * with weight has do not exist for the public, so that a candidate's new paths take nothing away from the release that serves.
+ */
 export function place(context: ProxyContext, head: RequestHead, target: string): Placed {
-  const { router, holds } = context;
+  const { router } = context;
   const routes = router.routesOf(head.host ?? '');
   if (routes === undefined) return badHost;
-  const route = routeOf(routes, target);
-  if (route === undefined) return router.table.version === 0 ? noTable : notFound;
-  const { split } = route;
-  if (head.candidate !== undefined) {
-    const arm = armOfCandidate(split, head.candidate);
-    if (arm === -1) return badCandidate;
-    const to = route.targets[arm];
-    return to ? go(route, target, { pool: to.pool, counter: undefined, rescue: undefined, cookie: undefined }) : notThere;
+  if (head.candidate !== undefined) return placeCandidate(routes, head.candidate, target);
+  let refused: Placed | undefined;
+  let hidden = false;
+  drawn = -1;
+  for (let index = nextRoute(routes, target, 0); index !== -1; index = nextRoute(routes, target, index + 1)) {
+    const route = routes[index] as BoundRoute;
+    if (!route.open) {
+      hidden = true;
+      continue;
+    }
+    const placed = placeOn(context, route, head, target);
+    if (placed !== undefined) return placed;
+    refused = notThere;
   }
+  return refused ?? (hidden || router.table.version === 0 ? noTable : notFound);
+}
+
+/** Bucket of the request that is being placed: one draw, however many routes are looked at. Placing is synchronous. */
+let drawn = -1;
+
+/** Undefined when the request's arm does not serve the route. */
+function placeOn(context: ProxyContext, route: BoundRoute, head: RequestHead, target: string): Placed | undefined {
+  const { split } = route;
   if (split.mode.kind !== 'open' && !split.mode.healthPaths.includes(pathOf(target))) {
     if (split.mode.kind === 'hold') return { wait: { queue: split.key } };
     return { answer: stopped(split.mode.message) };
   }
-  if (split.arms.length === 0) return notFound;
   let arm = split.only;
   let cookie: string | undefined;
   if (arm === -1) {
     let bucket = bucketOfCookie(head.cookie);
     if (bucket === -1) {
-      bucket = drawBucket();
+      if (drawn === -1) drawn = drawBucket();
+      bucket = drawn;
       cookie = splitCookie(bucket);
     }
     arm = armOfBucket(split, bucket);
   }
   const to = route.targets[arm];
-  if (!to) return notThere;
+  if (!to) return undefined;
   if (to.pool.site === undefined && to.pool.endpoints.length === 0 && to.pool.holdWhenEmpty) {
-    holds.wake(to.pool.id);
+    context.holds.wake(to.pool.id);
     return { wait: { queue: `pool ${to.pool.id}` } };
   }
   const rescue = split.arms[arm]?.role === 'canary' ? route.targets[split.stable] : undefined;
   return go(route, target, { pool: to.pool, counter: to.counter, rescue: rescue?.pool === to.pool ? undefined : rescue, cookie });
+}
+
+function placeCandidate(routes: readonly BoundRoute[], candidate: string, target: string): Placed {
+  let refused: Placed = badCandidate;
+  for (let index = nextRoute(routes, target, 0); index !== -1; index = nextRoute(routes, target, index + 1)) {
+    const route = routes[index] as BoundRoute;
+    const arm = armOfCandidate(route.split, candidate);
+    if (arm === -1) continue;
+    const to = route.targets[arm];
+    if (to) return go(route, target, { pool: to.pool, counter: undefined, rescue: undefined, cookie: undefined });
+    refused = notThere;
+  }
+  return refused;
 }
 
 /** Decides for a request on a release-local listener. */

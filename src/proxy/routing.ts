@@ -40,17 +40,20 @@ function routesOfHost(table: BoundTable, host: string): readonly BoundRoute[] {
   return (parent === undefined ? undefined : table.wildcards.get(parent)) ?? table.anyHost ?? none;
 }
 
-/** The route with the longest path that holds `target` (path and query as received) on a segment border. */
-export function routeOf(routes: readonly BoundRoute[], target: string): BoundRoute | undefined {
-  for (const route of routes) {
-    const { path } = route;
-    if (path.length === 1) return route;
+/**
+ * Index of the next route, longest path first and beginning at `from`, that holds `target` (path and query as received) on a
+ * segment border; -1 when there is none.
+ */
+export function nextRoute(routes: readonly BoundRoute[], target: string, from: number): number {
+  for (let index = from; index < routes.length; index += 1) {
+    const path = (routes[index] as BoundRoute).path;
+    if (path.length === 1) return index;
     if (!target.startsWith(path)) continue;
     const next = target.charCodeAt(path.length);
     // End of the target, "/" or "?".
-    if (Number.isNaN(next) || next === 47 || next === 63) return route;
+    if (Number.isNaN(next) || next === 47 || next === 63) return index;
   }
-  return undefined;
+  return -1;
 }
 
 /** The target as the app sees it when its prefix is taken off. */

@@ -31,6 +31,8 @@ export interface BoundRoute {
   readonly stripPath: boolean;
   readonly split: BoundSplit;
   readonly service: string;
+  /** Some arm with weight serves it; what only a candidate has is no route of the public. */
+  readonly open: boolean;
   /** By arm index; undefined where the arm does not serve this route. */
   readonly targets: readonly (Target | undefined)[];
 }
@@ -121,6 +123,10 @@ export function checkSplit(split: Split): void {
     }
     sum += arm.weight;
   }
+  // A first release that is only a candidate yet: reachable privately, nothing is served to the public.
+  if (sum === 0) return;
+  // Before its first switch an app has candidates only.
+  if (sum === 0) return;
   if (sum !== 10_000) throw new BadTable(`The weights of ${split.key} add up to ${sum}, not 10000.`);
   if (split.arms.filter((arm) => arm.role === 'stable').length !== 1)
     throw new BadTable(`${split.key} needs exactly one stable arm.`);
@@ -164,6 +170,7 @@ export function bindTable(table: RouteTable, pools: Pools, counters: Counters): 
       const wild = host.startsWith('*.') ? parentHost(host) : undefined;
       const list = host === '*' ? anyHost : listOf(wild === undefined ? hosts : wildcards, wild ?? host);
       list.push({
+        open: split.arms.some((arm) => arm.weight > 0 && route.pools[arm.release] !== undefined),
         path: route.path.length > 1 && route.path.endsWith('/') ? route.path.slice(0, -1) : route.path,
         stripPath: route.stripPath,
         split: bound,

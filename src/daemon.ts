@@ -1,0 +1,223 @@
+import { createHash } from 'node:crypto';
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock, systemIds } from './adapters/clock/system/clock.ts';
+import { openEmbeddedDataPlane } from './adapters/data-plane/embedded/embedded.ts';
+import { httpProber } from './adapters/prober/http/prober.ts';
+import { openProcessRuntime } from './adapters/runtime/process/runtime.ts';
+import { workRoot } from './adapters/runtime/process/work-root.ts';
+import { gitSource } from './adapters/source/git/git-source.ts';
+import { openSqliteStore } from './adapters/store/sqlite/store.ts';
+import { startApi } from './api/server.ts';
+import { type HomeLayout, homeLayout } from './config/home.ts';
+import { ensureToken, makeHomeFolders } from './config/home-folders.ts';
+import { loadAppSpec } from './config/load.ts';
+import { loadSettings, processEnvironment } from './config/settings.ts';
+import { startControlPlane } from './control-plane/control-plane.ts';
+import { SignalboxError } from './domain/errors.ts';
+import type { ArtifactRef } from './domain/release.ts';
+import { type KeeperClient, openKeeperClient } from './keeper/client.ts';
+import { createHealthMonitor } from './monitor/health-monitor.ts';
+import { openBuilder } from './pipeline/builder.ts';
+import { createFreezer } from './pipeline/freezer.ts';
+import { toolchainVersions } from './pipeline/toolchain.ts';
+
+/**
+ * The control plane as a program. Builds the adapters, wires them, and prints one line `{"http":..,"https":..,"api":..}` on stdout
+ * once everything listens, or `{"error":{..}}` and exit code 1. Settings come from the environment (config/settings.ts).
+ * SIGTERM and SIGINT end it and nothing else: keeper, proxy and instances go on.
+ */
+const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+const program = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const longestSocketFolder = 90;
+const proxyNodeArgs = ['--max-semi-space-size=16'];
+
+const log = (level: 'info' | 'fault', message: string, details: Record<string, unknown> = {}): void => {
+  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level, message, ...details })}\n`);
+};
+const fault = (error: unknown): void => {
+  const code = error instanceof Error && 'code' in error ? { code: error.code } : {};
+  log('fault', error instanceof Error ? error.message : String(error), {
+    ...code,
+    stack: error instanceof Error ? error.stack : undefined,
+  });
+};
+
+async function start(): Promise<void> {
+  const settings = loadSettings();
+  const uid = process.getuid?.() ?? -1;
+  const home = homeLayout(settings.home, uid);
+  mkdirSync(home.root, { recursive: true, mode: 0o711 });
+  const work = workRoot(home.root, { uid });
+  placeWorkFolders(home, work);
+  await makeHomeFolders(home, uid);
+  const token = await ensureToken(home.apiToken);
+  const environment = processEnvironment();
+  const searchPath = environment.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+
+  const store = await openSqliteStore({
+    file: home.database,
+    lockFile: home.lock,
+    workerFile: program('./adapters/store/sqlite/worker.js'),
+  });
+  const { epoch, clockBase } = await store.acquire();
+  const clock = systemClock(clockBase);
+  // Unix sockets want short paths; a home too deep for them keeps its table beside its sockets.
+  const proxyDir = Buffer.byteLength(home.proxy) > longestSocketFolder ? join(home.run, 'proxy') : home.proxy;
+  const homeId = createHash('sha256').update(home.root).digest('hex').slice(0, 12);
+  const keeper = await openKeeperClient({
+    config: { dir: join(home.root, 'keeper'), socket: home.keeperSocket, homeId, version },
+    program: program('./keeper/main.js'),
+    proxyDir,
+    logFile: join(home.logs, 'keeper.log'),
+    onTrouble: fault,
+  });
+  const dataPlane = await openEmbeddedDataPlane({
+    keeper,
+    epoch,
+    dir: proxyDir,
+    program: program('./proxy/main.js'),
+    http: { host: settings.http.host, port: settings.http.port },
+    workers: settings.proxyWorkers,
+    trustedProxies: settings.trustedProxies,
+    nodeArgs: proxyNodeArgs,
+    logDir: home.logs,
+  });
+  const artifacts = join(work, 'artifacts');
+  const runtime = openProcessRuntime({
+    keeper,
+    homeId,
+    epoch,
+    folders: { artifacts, work, persist: join(work, 'persist'), logs: home.logs },
+    base: { path: searchPath, lang: environment.LANG ?? 'C.UTF-8' },
+    onNote: (text) => log('info', text),
+  });
+  const source = gitSource({ folder: home.sources, searchPath });
+  const builder = await openBuilder({ artifacts, logs: home.logs, source, clock, environment });
+  const prober = httpProber();
+  const freezer = createFreezer({
+    source,
+    builder,
+    loadSpec: async (reader) => {
+      const { spec, findings } = await loadAppSpec(reader);
+      return { spec, notes: findings.filter((f) => f.kind === 'note').map((f) => f.text) };
+    },
+    versions: toolchainVersions(environment),
+  });
+  const controlPlane = await startControlPlane({
+    epoch,
+    store,
+    runtime,
+    dataPlane,
+    source,
+    builder,
+    freezer,
+    prober,
+    clock,
+    ids: systemIds(),
+    createMonitor: (onChange) => createHealthMonitor({ runtime, prober, clock, onChange }),
+    folderOf: (artifact: ArtifactRef) => join(artifacts, artifact.app, artifact.key, artifact.path),
+    availableMemory,
+    retention: {
+      releasesPerEnvironment: settings.retention.releases,
+      events: 100_000,
+      artifacts: settings.retention.releases * 10,
+      artifactBytes: settings.retention.artifactBytes,
+    },
+    onReplaced: (error) => {
+      fault(error);
+      process.exit(1);
+    },
+    onFault: fault,
+  });
+  const addresses = await dataPlane.addresses();
+  const stop = once(async (instances: boolean) => {
+    await api.close();
+    controlPlane.stop();
+    if (instances) await endEverything(keeper, epoch);
+    await Promise.allSettled([dataPlane.close(), runtime.close(), prober.close(), store.close()]);
+    keeper.close();
+    process.exit(0);
+  });
+  const api = await startApi({
+    commands: controlPlane.commands,
+    store,
+    runtime,
+    dataPlane,
+    declared: (key) =>
+      Promise.resolve(
+        controlPlane.declared(key).map((d) => ({ workload: d.workload.id, release: d.release, replicas: d.replicas })),
+      ),
+    onChange: (tell) => controlPlane.feed.onRollout(() => tell()),
+    onRolloutLine: (rollout, tell) => controlPlane.feed.onLine((line) => line.rollout === rollout && tell(line)),
+    shutdown: ({ instances }) => void stop(instances),
+    token,
+    socketPath: home.apiSocket,
+    host: settings.api.host,
+    port: settings.api.port,
+    version,
+    home: home.root,
+    incoming: home.incoming,
+    onFault: fault,
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(false));
+  process.stdout.write(`${JSON.stringify({ ...addresses, api: api.port })}\n`);
+  log('info', 'started', { version, epoch, ...addresses, api: api.port });
+}
+
+/** Where instances cannot reach into the home, what they use lives elsewhere and the home points there. */
+function placeWorkFolders(home: HomeLayout, work: string): void {
+  if (work === home.root) return;
+  for (const [link, name] of [
+    [home.artifacts, 'artifacts'],
+    [home.persist, 'persist'],
+  ] as const) {
+    const place = join(work, name);
+    const here = lstatSync(link, { throwIfNoEntry: false });
+    if (here?.isSymbolicLink()) continue;
+    if (here && !existsSync(place)) renameSync(link, place);
+    mkdirSync(place, { recursive: true });
+    if (!lstatSync(link, { throwIfNoEntry: false })) symlinkSync(place, link);
+  }
+}
+
+async function endEverything(keeper: KeeperClient, epoch: number): Promise<void> {
+  await keeper.call('shutdown', { epoch, all: true }, 60_000).catch((error: unknown) => {
+    // It has ended before its answer arrived: that is what was asked for.
+    if (!(error instanceof Error && 'code' in error && error.code === 'WIRE_CLOSED')) throw error;
+  });
+}
+
+/** MemAvailable of the kernel, in MiB. */
+function availableMemory(): number | null {
+  try {
+    const line = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'));
+    return line ? Math.floor(Number(line[1]) / 1024) : null;
+  } catch {
+    return null;
+  }
+}
+
+function once<Argument>(work: (argument: Argument) => Promise<void>): (argument: Argument) => Promise<void> {
+  let begun: Promise<void> | undefined;
+  return (argument) =>
+    (begun ??= work(argument).catch((error: unknown) => {
+      fault(error);
+      process.exit(1);
+    }));
+}
+
+process.on('unhandledRejection', (error) => fault(error));
+
+try {
+  await start();
+} catch (error) {
+  fault(error);
+  const known =
+    error instanceof SignalboxError
+      ? error
+      : new SignalboxError('INTERNAL', error instanceof Error ? error.message : String(error));
+  process.stdout.write(`${JSON.stringify({ error: { code: known.code, message: known.message, hint: known.hint } })}\n`);
+  process.exit(1);
+}
