@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { bootId, environmentValue, isAlive, livingProcesses, markerName, type ProcessIdentity, readStat } from './processes.ts';
+import { bootId, isAlive, livingProcesses, markedProcesses, type ProcessIdentity, readStat } from './processes.ts';
 
 export interface Ending {
   /** Leader of the process group; null when it has ended already. */
@@ -19,15 +19,15 @@ const stragglersMs = 500;
  */
 export async function endProcesses(ending: Ending): Promise<void> {
   const known = new Map<number, ProcessIdentity>();
-  const look = (): ProcessIdentity[] => {
-    for (const found of find(ending)) known.set(found.pid, found);
+  const look = async (): Promise<ProcessIdentity[]> => {
+    for (const found of await find(ending)) known.set(found.pid, found);
     return [...known.values()].filter(isAlive);
   };
   const signal = (name: 'SIGTERM' | 'SIGKILL', targets: readonly ProcessIdentity[]): void => {
     for (const target of targets) send(target, name);
   };
 
-  let alive = look();
+  let alive = await look();
   if (alive.length === 0) return;
   if (ending.graceMs > 0) {
     signal('SIGTERM', alive);
@@ -44,23 +44,25 @@ export async function endProcesses(ending: Ending): Promise<void> {
   }
   // A process may fork while it is being killed: look again until a whole look finds nobody. One that waits for a dead disk goes
   // when the kernel lets it, so looks become rarer.
-  alive = look();
+  alive = await look();
   for (let pause = 5; alive.length > 0; pause = Math.min(1000, pause * 1.5)) {
     signal('SIGKILL', alive);
     await wait(pause);
-    alive = look();
+    alive = await look();
   }
 }
 
-/** Whether anything of it still runs. */
-export const hasProcesses = (ending: Omit<Ending, 'graceMs'>): boolean => find(ending).length > 0;
+/** Pids of everything that still runs of it. */
+export const processesOf = async (ending: Omit<Ending, 'graceMs'>): Promise<number[]> =>
+  (await find(ending)).map(({ pid }) => pid);
 
-function find({ main, marker, members }: Omit<Ending, 'graceMs'>): ProcessIdentity[] {
-  const counted = new Set(members());
+async function find({ main, marker, members }: Omit<Ending, 'graceMs'>): Promise<ProcessIdentity[]> {
+  const marked = new Set((await markedProcesses()).flatMap((found) => (found.marker === marker ? [found.process.pid] : [])));
+  for (const pid of members()) marked.add(pid);
   // The group's number is only known to be ours while its leader lives: afterwards it may be given to somebody else.
   const group = main && isAlive(main) ? main.pid : null;
   return livingProcesses()
-    .filter(({ pid, stat }) => stat.group === group || counted.has(pid) || environmentValue(pid, markerName) === marker)
+    .filter(({ pid, stat }) => stat.group === group || marked.has(pid))
     .map(({ pid, stat }) => ({ pid, startTime: stat.startTime, bootId: bootId() }));
 }
 

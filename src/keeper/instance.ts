@@ -1,10 +1,10 @@
 import { closeSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Bystander, type Child, type Ended, start } from './children.ts';
-import { endProcesses, hasProcesses } from './ending.ts';
+import { endProcesses, processesOf } from './ending.ts';
 import type { Cages, MemoryWatch } from './limits.ts';
 import { note, type OutputBounds, openOutput } from './output.ts';
-import { isAlive, livingProcesses, markedProcesses, markerName, type ProcessIdentity, readStat } from './processes.ts';
+import { isAlive, markedProcesses, markerName, type ProcessIdentity } from './processes.ts';
 import type { ExitRecord, InstanceState, LaunchSpec } from './protocol.ts';
 
 export interface InstanceRecord {
@@ -23,7 +23,7 @@ export interface InstanceRecord {
 export interface Instance {
   state(): InstanceState;
   /** Takes over what the record says: a living process, a death nobody saw, a stop that was under way. */
-  adopt(): void;
+  adopt(): Promise<void>;
   /** Starts it unless it runs; one that is backing off takes a changed spec and starts at once. */
   start(spec: LaunchSpec): Promise<void>;
   /** Resolves when none of its processes is left. A second call joins the first; the shorter grace counts. */
@@ -89,7 +89,7 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
     if (!cage && memoryMb !== undefined) {
       context.memory.watch(id, {
         limitBytes: memoryMb * 1024 * 1024,
-        pids: () => processesOf(process, marker),
+        pids: () => processesOf({ main: process, marker, members }),
         exceeded: () => {
           overLimit = true;
           note(record.spec.logFile, `memory limit of ${memoryMb} MiB exceeded, restarting`);
@@ -171,7 +171,7 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
     clearTimeout(timer);
     move('stopping', { stopping: { graceMs: ending.graceMs } });
     await launching;
-    const ran = record.process !== null && hasProcesses({ main: record.process, marker, members });
+    const ran = record.process !== null && isAlive(record.process);
     await endProcesses({
       main: record.process,
       marker,
@@ -193,8 +193,8 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
 
   return {
     state,
-    adopt: () => {
-      const process = record.process ?? oldestLeader(marker);
+    adopt: async () => {
+      const process = record.process ?? (await oldestLeader(marker));
       if (process && isAlive(process)) {
         adopted = true;
         record = { ...record, process };
@@ -246,14 +246,11 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
 }
 
 /** When the disk was full while it started there is no record of its process: the oldest leader with the marker is it. */
-function oldestLeader(marker: string): ProcessIdentity | null {
-  const leaders = markedProcesses(marker).filter(({ pid }) => readStat(pid)?.session === pid);
-  return leaders.sort((a, b) => a.startTime - b.startTime)[0] ?? null;
-}
-
-function processesOf(main: ProcessIdentity, marker: string): number[] {
-  const marked = new Set(markedProcesses(marker).map(({ pid }) => pid));
-  return livingProcesses().flatMap(({ pid, stat }) => (stat.group === main.pid || marked.has(pid) ? [pid] : []));
+async function oldestLeader(marker: string): Promise<ProcessIdentity | null> {
+  const leaders = (await markedProcesses()).filter(
+    (found) => found.marker === marker && found.stat.session === found.process.pid,
+  );
+  return leaders.map(({ process }) => process).sort((a, b) => a.startTime - b.startTime)[0] ?? null;
 }
 
 /** Allowed without privileges: only lowering it is not. */

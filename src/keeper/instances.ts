@@ -1,12 +1,12 @@
 import { endProcesses } from './ending.ts';
 import { type Instance, type InstanceContext, type InstanceRecord, openInstance } from './instance.ts';
-import { environmentValue, livingProcesses, markerName } from './processes.ts';
+import { markedProcesses } from './processes.ts';
 import type { ExitRecord, InstanceState, LaunchSpec } from './protocol.ts';
 import type { Records } from './state.ts';
 
 export interface Instances {
   /** Takes over, restarts or finishes stopping what is on record; call once, first. */
-  adopt(): void;
+  adopt(): Promise<void>;
   /** @throws when the record cannot be written: then nothing is started. */
   start(spec: LaunchSpec): Promise<InstanceState>;
   stop(id: string, graceMs: number): Promise<ExitRecord | null>;
@@ -32,11 +32,11 @@ export function openInstances(options: InstancesOptions, isRun: (id: string) => 
     },
   };
 
-  const findStrays = (): void => {
+  const findStrays = async (): Promise<void> => {
     const prefix = `${homeId}:`;
-    for (const { pid } of livingProcesses()) {
-      const marker = environmentValue(pid, markerName);
-      if (!marker?.startsWith(prefix)) continue;
+    for (const { process, marker } of await markedProcesses()) {
+      if (!marker.startsWith(prefix)) continue;
+      const { pid } = process;
       const id = marker.slice(prefix.length);
       if (instances.has(id) || strays.has(id) || isRun(id)) continue;
       report(`${id} runs (pid ${pid}) but is not on record.`);
@@ -46,12 +46,12 @@ export function openInstances(options: InstancesOptions, isRun: (id: string) => 
   };
 
   return {
-    adopt: () => {
+    adopt: async () => {
       for (const record of records.all((file, cause) => report(`${file} is unreadable: ${String(cause)}`))) {
         instances.set(record.spec.id, openInstance(record, context));
       }
-      findStrays();
-      for (const instance of instances.values()) instance.adopt();
+      await findStrays();
+      await Promise.all([...instances.values()].map((instance) => instance.adopt()));
     },
     start: async (spec) => {
       const before = instances.get(spec.id);

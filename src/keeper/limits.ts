@@ -135,7 +135,7 @@ export interface MemoryWatch {
   /** `exceeded` is called once when the processes together hold more than `limitBytes` of their own. */
   watch(
     id: string,
-    request: { readonly limitBytes: number; readonly pids: () => readonly number[]; readonly exceeded: () => void },
+    request: { readonly limitBytes: number; readonly pids: () => Promise<readonly number[]>; readonly exceeded: () => void },
   ): void;
   unwatch(id: string): void;
 }
@@ -146,18 +146,21 @@ const sampleMs = 2000;
 export function openMemoryWatch(): MemoryWatch {
   const watched = new Map<string, Parameters<MemoryWatch['watch']>[1]>();
   let timer: NodeJS.Timeout | undefined;
-  const sample = (): void => {
+  const sample = async (): Promise<void> => {
     for (const [id, { limitBytes, pids, exceeded }] of watched) {
-      if (pids().reduce((sum, pid) => sum + ownMemory(pid), 0) <= limitBytes) continue;
-      watched.delete(id);
+      if ((await pids()).reduce((sum, pid) => sum + ownMemory(pid), 0) <= limitBytes || !watched.delete(id)) continue;
       exceeded();
     }
-    timer = watched.size > 0 ? setTimeout(sample, sampleMs) : undefined;
+    timer = undefined;
+    schedule();
+  };
+  const schedule = (): void => {
+    if (watched.size > 0) timer ??= setTimeout(() => void sample(), sampleMs);
   };
   return {
     watch: (id, request) => {
       watched.set(id, request);
-      timer ??= setTimeout(sample, sampleMs);
+      schedule();
     },
     unwatch: (id) => void watched.delete(id),
   };

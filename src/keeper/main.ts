@@ -101,7 +101,7 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
       return null;
     },
     list: () => ({ instances: instances.list(), runs: runs.list(), workers: workers.list() }),
-    inspect: ({ ids, listening }) => ({ instances: usageOf(homeId, ids, listening) }),
+    inspect: async ({ ids, listening }) => ({ instances: await usageOf(homeId, ids, listening) }),
     shutdown: async (params) => {
       epoch.check(params.epoch);
       await stop(params.all);
@@ -111,7 +111,7 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
 
   workers.adopt();
   runs.adopt();
-  instances.adopt();
+  await instances.adopt();
   // Served under a name of its own and renamed: whoever connects finds the old socket or this one, and an old keeper that closes
   // removes its own name only.
   const draft = `${socket}.${process.pid}`;

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 
 /**
  * What makes a process this very process: its pid alone may belong to somebody else a moment later, and starts again from low
@@ -81,27 +82,63 @@ export function livingProcesses(): { readonly pid: number; readonly stat: Proces
   return found;
 }
 
-/** Value of a variable in the environment the process was started with; null when unset or not ours to read. */
-export function environmentValue(pid: number, name: string): string | null {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/environ`, 'latin1');
-  } catch {
-    return null;
-  }
-  const key = `${name}=`;
-  const from = text.startsWith(key) ? 0 : text.indexOf(`\0${key}`) + 1;
-  if (from === 0 && !text.startsWith(key)) return null;
-  const end = text.indexOf('\0', from);
-  return text.slice(from + key.length, end === -1 ? undefined : end);
-}
-
 /** Variable that marks every process of an instance or run: `<home id>:<id>`. Children inherit it, also those in a session of their own. */
 export const markerName = 'SIGNALBOX_INSTANCE';
 
-/** Living processes that carry the marker. */
-export function markedProcesses(marker: string): ProcessIdentity[] {
-  return livingProcesses()
-    .filter(({ pid }) => environmentValue(pid, markerName) === marker)
-    .map(({ pid, stat }) => ({ pid, startTime: stat.startTime, bootId: bootId() }));
+/**
+ * Reading the environment of a process waits for its memory's lock, for ever when it hangs on a dead disk. So it is read on another
+ * thread, given up after this time (then nothing is known of it yet), and read once only: the marker is inherited at birth.
+ */
+const patienceMs = 250;
+const markers = new Map<
+  number,
+  { readonly startTime: number; marker: string | null | undefined; readonly read: Promise<void> }
+>();
+
+/** Living processes that carry a marker, with it. */
+export async function markedProcesses(): Promise<
+  { readonly process: ProcessIdentity; readonly stat: ProcessStat; readonly marker: string }[]
+> {
+  const living = livingProcesses();
+  const there = new Set(living.map(({ pid }) => pid));
+  for (const pid of markers.keys()) if (!there.has(pid)) markers.delete(pid);
+  const reads = living.flatMap(({ pid, stat }) => {
+    const known = markers.get(pid);
+    if (known?.startTime === stat.startTime) return known.marker === undefined ? [known.read] : [];
+    const read = readMarker(pid).then((marker) => {
+      entry.marker = marker;
+    });
+    const entry: { readonly startTime: number; marker: string | null | undefined; readonly read: Promise<void> } = {
+      startTime: stat.startTime,
+      marker: undefined,
+      read,
+    };
+    markers.set(pid, entry);
+    return [read];
+  });
+  if (reads.length > 0) await atMost(Promise.all(reads), patienceMs);
+  return living.flatMap(({ pid, stat }) => {
+    const marker = markers.get(pid)?.marker;
+    return typeof marker === 'string' ? [{ process: { pid, startTime: stat.startTime, bootId: bootId() }, stat, marker }] : [];
+  });
+}
+
+async function readMarker(pid: number): Promise<string | null> {
+  const text = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+  return environmentValue(text, markerName);
+}
+
+/** Value of a variable in the text of /proc/pid/environ. */
+export function environmentValue(environ: string, name: string): string | null {
+  const entry = environ.split('\0').find((variable) => variable.startsWith(`${name}=`));
+  return entry === undefined ? null : entry.slice(name.length + 1);
+}
+
+async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { environmentValue, livingProcesses, markerName, ownMemory } from './processes.ts';
+import { markedProcesses, ownMemory } from './processes.ts';
 import type { InstanceUsage } from './protocol.ts';
 
 interface ListeningSocket {
@@ -12,12 +12,9 @@ interface ListeningSocket {
 const listenState = '0A';
 
 /** What the processes of instances hold right now. One look over the machine's processes for all of them. */
-export function usageOf(homeId: string, ids: readonly string[], withListening: boolean): InstanceUsage[] {
+export async function usageOf(homeId: string, ids: readonly string[], withListening: boolean): Promise<InstanceUsage[]> {
   const wanted = new Map<string, number[]>(ids.map((id) => [`${homeId}:${id}`, []]));
-  for (const { pid } of livingProcesses()) {
-    const marker = environmentValue(pid, markerName);
-    if (marker !== null) wanted.get(marker)?.push(pid);
-  }
+  for (const { process, marker } of await markedProcesses()) wanted.get(marker)?.push(process.pid);
   return ids.map((id) => {
     const pids = wanted.get(`${homeId}:${id}`) ?? [];
     return {

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type KeeperClient, openKeeperClient } from '../../src/keeper/client.ts';
 import type { KeeperLaunch } from '../../src/keeper/launch.ts';
-import { environmentValue, isAlive, livingProcesses, markerName, readStat } from '../../src/keeper/processes.ts';
+import { environmentValue, livingProcesses, markerName, readStat } from '../../src/keeper/processes.ts';
 import type { InstanceState, LaunchSpec, RunSpec } from '../../src/keeper/protocol.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -68,7 +68,7 @@ export function makeHome(): Home {
   };
   const living = (id?: string): number[] =>
     livingProcesses().flatMap(({ pid }) => {
-      const marker = environmentValue(pid, markerName);
+      const marker = environmentValue(textOf(pid, 'environ'), markerName);
       return marker !== null && (id === undefined ? marker.startsWith(`${homeId}:`) : marker === `${homeId}:${id}`) ? [pid] : [];
     });
   return {
@@ -113,14 +113,13 @@ export function makeHome(): Home {
     living,
     destroy: async () => {
       for (const client of clients) client.close();
-      const keeper = pidIn(join(config.dir, 'keeper.pid'));
-      if (keeper !== null && ownKeeper(keeper, config.dir)) process.kill(keeper, 'SIGKILL');
-      for (const pid of workersOf(homeId)) process.kill(pid, 'SIGKILL');
-      await until('everything to be gone', () => {
-        const left = living();
-        for (const pid of left) process.kill(pid, 'SIGKILL');
-        return left.length === 0;
-      });
+      // One that a client was just starting may still appear.
+      for (let quiet = 0; quiet < 3; quiet++) {
+        const left = [...living(), ...withVariable('SIGNALBOX_WORKER', `${homeId}:`), ...keepersOf(config.dir)];
+        for (const pid of left) kill(pid);
+        if (left.length > 0) quiet = -1;
+        await wait(15);
+      }
       removeGroups(homeId);
       rmSync(dir, { recursive: true, force: true });
     },
@@ -147,16 +146,31 @@ function removeGroups(homeId: string): void {
 
 const pidIn = (file: string): number | null => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : null);
 
-function ownKeeper(pid: number, dir: string): boolean {
+function kill(pid: number): void {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir);
+    process.kill(pid, 'SIGKILL');
   } catch {
-    return false;
+    // Gone already.
   }
 }
 
-const workersOf = (homeId: string): number[] =>
-  livingProcesses().flatMap(({ pid }) => (environmentValue(pid, 'SIGNALBOX_WORKER')?.startsWith(`${homeId}:`) ? [pid] : []));
+function textOf(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+const keepersOf = (dir: string): number[] =>
+  livingProcesses().flatMap(({ pid }) => {
+    const command = textOf(pid, 'cmdline');
+    return command.includes('keeper/main.js') && command.includes(`"${dir}"`) ? [pid] : [];
+  });
+
+/** Living processes that were started with this variable, its value beginning like that. */
+export const withVariable = (name: string, start: string): number[] =>
+  livingProcesses().flatMap(({ pid }) => (environmentValue(textOf(pid, 'environ'), name)?.startsWith(start) ? [pid] : []));
 
 export async function stateOf(client: KeeperClient, id: string): Promise<InstanceState | undefined> {
   return (await client.call('list', {})).instances.find((instance) => instance.id === id);
@@ -168,5 +182,3 @@ export const running = (client: KeeperClient, id: string, before?: number | null
     const state = await stateOf(client, id);
     return state?.state === 'running' && state.pid !== null && state.pid !== before ? state : undefined;
   });
-
-export { isAlive };

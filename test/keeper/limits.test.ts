@@ -32,7 +32,7 @@ describe('limits', () => {
     const watch = openMemoryWatch();
     const held = Buffer.alloc(64 * 1024 * 1024, 1);
     await new Promise<void>((resolve) => {
-      watch.watch('web.1', { limitBytes: 32 * 1024 * 1024, pids: () => [process.pid], exceeded: resolve });
+      watch.watch('web.1', { limitBytes: 32 * 1024 * 1024, pids: () => Promise.resolve([process.pid]), exceeded: resolve });
     });
     expect(held.length).toBeGreaterThan(0);
   });
