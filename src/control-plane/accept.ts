@@ -145,8 +145,7 @@ export function createAcceptance({ plant, controller, monitor, addresses, clock,
         }
         const cached = new Set(release.services.map((s) => s.build.key));
         const plan = planOf('rollback', release, { environment: before, live, cached, notes: [] });
-        // Kept in the draft so that the release is known again from now on.
-        return queue({ kind: 'rollback', release, environment: revise(before, {}), plan, draft: { releases: [release] } });
+        return queue({ kind: 'rollback', release, environment: revise(before, {}), plan, draft: {} });
       }),
   };
 }
