@@ -36,7 +36,10 @@ async function checkStore({ store }: ApiOptions): Promise<Omit<DoctorCheck, 'nam
       detail: `a read took ${took} ms`,
       fix: 'Look for a slow or nearly full disk under the home folder.',
     };
-  return { state: 'ok', detail: `${environments.length} environments, read in ${took} ms` };
+  return {
+    state: 'ok',
+    detail: `${environments.length} ${environments.length === 1 ? 'environment' : 'environments'}, read in ${took} ms`,
+  };
 }
 
 async function checkDataPlane({ dataPlane }: ApiOptions): Promise<Omit<DoctorCheck, 'name'>> {

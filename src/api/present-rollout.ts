@@ -90,7 +90,10 @@ function verdictOf(rollout: Rollout): string | null {
   if (phase !== 'baking' || rollout.bake === null) return null;
   const verdict = bakeVerdict(rollout.bake);
   const { requests, errors } = rollout.bake.seen;
-  return verdict.kind === 'fail' ? verdict.reason : `${requests} requests watched, ${errors} failed, within what is normal.`;
+  if (verdict.kind === 'fail') return verdict.reason;
+  return requests === 0
+    ? 'No request to judge by yet.'
+    : `${requests} requests watched, ${errors} failed, within what is normal.`;
 }
 
 function sentence(verdict: Verdict): string {

@@ -18,13 +18,14 @@ export function ago(iso: string, now: number): string {
   return `${Math.floor(seconds / 86_400)} days ago`;
 }
 
-/** Columns as wide as their widest cell, two spaces apart; the last one is not padded. */
+/** Columns as wide as their widest cell, two spaces apart; those that are empty throughout are left out. */
 export function table(rows: readonly (readonly string[])[]): readonly string[] {
   const widths: number[] = [];
   for (const row of rows) for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
   return rows.map((row) =>
     row
-      .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)))
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .filter((_, index) => widths[index] !== 0)
       .join('  ')
       .trimEnd(),
   );

@@ -19,7 +19,7 @@ export interface ProgressFacts {
   readonly tick: number;
 }
 
-const spinner = ['|', '/', '-', '\\'] as const;
+const spinner = ['◐', '◓', '◑', '◒'] as const;
 
 /** The block that is drawn again and again while a person watches. Pure: what it shows is what it is given. */
 export function renderProgress(facts: ProgressFacts, paint: Paint): readonly string[] {
@@ -52,7 +52,7 @@ function stepLine({ step, width, facts }: { step: Step; width: number; facts: Pr
     case 'done':
       return `${paint.green('✓')} ${name}${paint.dim(time)}`;
     case 'running':
-      return `${paint.cyan(spinner[facts.tick % spinner.length] ?? '|')} ${paint.bold(name)}${time}`;
+      return `${paint.cyan(spinner[facts.tick % spinner.length] ?? '◐')} ${paint.bold(name)}${time}`;
     case 'failed':
       return `${paint.red('✗')} ${name}${time}`;
     case 'skipped':

@@ -92,7 +92,7 @@ function plainView(terminal: Terminal): View {
 function liveView(terminal: Terminal): View {
   const block = openLiveBlock(terminal);
   const began = performance.now();
-  const since = new Map<string, number>();
+  const watch = stopwatch();
   let body: RolloutBody | null = null;
   let line: string | null = null;
   let lost = false;
@@ -102,8 +102,12 @@ function liveView(terminal: Terminal): View {
     tick += 1;
     const now = performance.now();
     const elapsedMs = body.ended ? body.durationMs : body.durationMs + (now - bodyAt);
-    const running = new Map([...since].map(([name, at]) => [name, now - at]));
-    block.draw(renderProgress({ body, elapsedMs, running, line, lost, columns: terminal.columns(), tick }, terminal.paint));
+    block.draw(
+      renderProgress(
+        { body, elapsedMs, running: watch.lengths(now), line, lost, columns: terminal.columns(), tick },
+        terminal.paint,
+      ),
+    );
   };
   let bodyAt = began;
   const timer = setInterval(draw, frameMs);
@@ -112,9 +116,7 @@ function liveView(terminal: Terminal): View {
       body = next;
       bodyAt = performance.now();
       lost = false;
-      for (const step of next.steps) {
-        if (step.state === 'running' && !since.has(step.name)) since.set(step.name, bodyAt - (step.durationMs ?? 0));
-      }
+      watch.see(next.steps, bodyAt);
       if (next.phase !== 'preparing') line = null;
       draw();
     },
@@ -129,5 +131,21 @@ function liveView(terminal: Terminal): View {
       if (body !== null) draw();
       body = null;
     },
+  };
+}
+
+/** How long each step has been seen to run, for those whose length the control plane does not say. */
+function stopwatch() {
+  const seen = new Map<string, { readonly from: number; readonly to: number | null }>();
+  return {
+    see(steps: RolloutBody['steps'], now: number): void {
+      for (const { name, state, durationMs = 0 } of steps) {
+        const known = seen.get(name);
+        if (state === 'running' && known === undefined) seen.set(name, { from: now - durationMs, to: null });
+        else if (state !== 'running' && known?.to === null) seen.set(name, { ...known, to: now });
+      }
+    },
+    lengths: (now: number): ReadonlyMap<string, number> =>
+      new Map([...seen].map(([name, { from, to }]) => [name, (to ?? now) - from])),
   };
 }
