@@ -34,9 +34,9 @@ export function openInstances(options: InstancesOptions, isRun: (id: string) => 
 
   const findStrays = async (): Promise<void> => {
     const prefix = `${homeId}:`;
-    for (const { process, marker } of await markedProcesses()) {
+    for (const { process: found, marker } of await markedProcesses()) {
       if (!marker.startsWith(prefix)) continue;
-      const { pid } = process;
+      const { pid } = found;
       const id = marker.slice(prefix.length);
       if (instances.has(id) || strays.has(id) || isRun(id)) continue;
       report(`${id} runs (pid ${pid}) but is not on record.`);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,7 +26,8 @@ function lockName(dir: string): string {
   try {
     return readFileSync(file, 'latin1');
   } catch {
-    writeFileSync(draft, randomBytes(16).toString('hex'), { mode: 0o600 });
+    // The kernel's own random numbers, without loading a library for them.
+    writeFileSync(draft, readFileSync('/proc/sys/kernel/random/uuid', 'latin1').trim(), { mode: 0o600 });
     try {
       linkSync(draft, file);
     } catch {
