@@ -133,7 +133,7 @@ export function createAcceptance({ plant, controller, monitor, addresses, clock,
         const known = plant.environment(before.key) !== undefined;
         const next = { nextRelease: before.nextRelease + 1 };
         const environment = known ? revise(before, next) : { ...before, ...next };
-        const app = { name: request.app, repository: frozen.repository, createdAt: clock.wall() };
+        const app = { name: request.app, createdAt: clock.wall() };
         return queue({ kind: 'deploy', release, environment, plan, draft: { apps: [app], releases: [release] } });
       }),
     rollback: (release) =>

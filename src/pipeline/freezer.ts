@@ -39,7 +39,6 @@ export function createFreezer({ source, builder, loadSpec, versions }: FreezerOp
         smoke: view.smoke,
         strategy: view.strategy,
         subject: version.subject,
-        repository: request.app,
         cached,
         notes: [...notes, ...overlaps(services)],
       };

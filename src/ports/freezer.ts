@@ -22,8 +22,6 @@ export interface Frozen {
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
   readonly subject: string;
-  /** Root commits of the repository: who the app belongs to. */
-  readonly repository: string;
   /** Keys whose artifacts are there already. */
   readonly cached: ReadonlySet<BuildKey>;
   /** What people should know: proposed `persist`, overlapping routes, a port that seems hard-coded. */

@@ -42,8 +42,6 @@ export interface Page {
 
 export interface AppRecord {
   readonly name: AppName;
-  /** Identity of the repository that deployed it first: its root commits. */
-  readonly repository: string;
   readonly createdAt: WallTime;
 }
 

@@ -25,7 +25,7 @@ export const production = 'production' as EnvironmentName;
 export const shopKey = environmentKey(shop, production);
 export const wall = (n: number): WallTime => (1_764_000_000_000 + n) as WallTime;
 
-export const anApp = (name: AppName = shop, repository = 'r00t'): AppRecord => ({ name, repository, createdAt: wall(0) });
+export const anApp = (name: AppName = shop, createdAt = 0): AppRecord => ({ name, createdAt: wall(createdAt) });
 
 export const anEnvironment = (changes: Partial<EnvironmentState> = {}): EnvironmentState => ({
   ...newEnvironment({ app: shop, environment: production, candidateToken: 'secret' }),

@@ -95,7 +95,7 @@ export class Drawings {
 
   freezer(): Freezer {
     return {
-      freeze: async ({ app, sha }): Promise<Frozen> => {
+      freeze: async ({ sha }): Promise<Frozen> => {
         const drawn = this.#bySha.get(sha)?.release;
         if (!drawn) throw new Error(`Nothing is known of ${sha}.`);
         const cached = drawn.services.map((s) => s.build.key).filter((key) => this.#artifacts.has(key));
@@ -104,7 +104,6 @@ export class Drawings {
           smoke: drawn.smoke,
           strategy: { ...drawn.strategy, type: drawn.strategy.type === 'static' ? 'blue-green' : drawn.strategy.type },
           subject: drawn.subject,
-          repository: `root of ${app}`,
           cached: new Set(cached),
           notes: [],
         };

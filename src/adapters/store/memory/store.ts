@@ -104,10 +104,7 @@ function apply(home: MemoryHome, change: Omit<Change, 'epoch' | 'at'>): { tables
   const events = [...tables.events];
   let { sequence } = home;
   for (const app of change.apps ?? []) {
-    const owner = apps.get(app.name);
-    if (owner === undefined) apps.set(app.name, app);
-    else if (owner.repository !== app.repository)
-      throw conflict(`App ${app.name} was taken by another repository in the meantime.`);
+    if (!apps.has(app.name)) apps.set(app.name, app);
   }
   for (const state of change.environments ?? []) {
     const stored = environments.get(state.key);

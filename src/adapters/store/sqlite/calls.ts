@@ -16,7 +16,7 @@ export interface WorkerOptions {
 export interface EncodedChange {
   readonly epoch: number;
   readonly at: number;
-  readonly apps: readonly { readonly name: string; readonly repository: string; readonly document: string }[];
+  readonly apps: readonly { readonly name: string; readonly document: string }[];
   readonly environments: readonly { readonly key: string; readonly revision: number; readonly document: string }[];
   readonly releases: readonly EncodedRelease[];
   readonly rollouts: readonly EncodedRollout[];

@@ -100,12 +100,9 @@ function refuseStale(database: Database, epoch: number): void {
   });
 }
 
-/** The first repository keeps the name; the first record stays as it is. */
+/** The first record stays as it is. */
 function putApp(database: Database, app: EncodedChange['apps'][number]): void {
-  const owner = database.value('SELECT repository FROM app WHERE name = ?', [app.name]);
-  if (owner === undefined) database.run('INSERT INTO app VALUES (?, ?, ?)', [app.name, app.repository, app.document]);
-  else if (owner !== app.repository)
-    throw conflict(`App ${app.name} was taken by another repository in the meantime.`, { app: app.name });
+  database.run('INSERT INTO app VALUES (?, ?) ON CONFLICT DO NOTHING', [app.name, app.document]);
 }
 
 function putEnvironment(database: Database, environment: EncodedChange['environments'][number]): void {

@@ -10,7 +10,7 @@ export function encodeChange(change: Change): EncodedChange {
   return {
     epoch: change.epoch,
     at: change.at,
-    apps: (change.apps ?? []).map((app) => ({ name: app.name, repository: app.repository, document: JSON.stringify(app) })),
+    apps: (change.apps ?? []).map((app) => ({ name: app.name, document: JSON.stringify(app) })),
     environments: (change.environments ?? []).map((state) => ({
       key: state.key,
       revision: state.revision,

@@ -7,7 +7,7 @@ export const migrations: readonly string[] = [
   CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
   INSERT INTO meta VALUES ('epoch', 0), ('clock', 0);
 
-  CREATE TABLE app (name TEXT PRIMARY KEY, repository TEXT NOT NULL, document TEXT NOT NULL) STRICT;
+  CREATE TABLE app (name TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
   CREATE TABLE environment (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL) STRICT;
 
   CREATE TABLE release (
