@@ -23,7 +23,7 @@ export async function buildInputs(service: ServiceSpec, commit: CommitReader): P
   for (const folder of folders) if (await reachesOutside(folder, { commit, allowed: folders })) return wholeRepository;
   if (closure === undefined) return normalInputs(folders);
   const atRoot = (await commit.list('.', 100_000)).filter((path) => !path.includes('/'));
-  return normalInputs([...folders, ...atRoot]);
+  return normalInputs([...folders, ...atRoot, ...(workspace?.manifests ?? [])]);
 }
 
 /** Sorted, without doubles and without what lies below another entry. */

@@ -5,6 +5,8 @@ import type { CommitReader } from './commit-reader.ts';
 export interface Workspace {
   /** The package at `path` and all workspace packages it depends on, by folder; undefined when `path` is no package of it. */
   closureOf(path: string): readonly string[] | undefined;
+  /** package.json of every member: installing from the lock file needs them all. */
+  readonly manifests: readonly string[];
 }
 
 interface Member {
@@ -28,7 +30,7 @@ export async function readWorkspace(commit: CommitReader): Promise<Workspace | u
     );
     members.push({ folder: posix.dirname(manifest), name: typeof text.name === 'string' ? text.name : '', wants });
   }
-  return { closureOf: (path) => closure(path, members) };
+  return { manifests, closureOf: (path) => closure(path, members) };
 }
 
 function closure(path: string, members: readonly Member[]): string[] | undefined {
