@@ -43,10 +43,20 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
   const rollouts = new Map<RolloutId, Rollout>();
   const releases = new Map<ReleaseId, Release>();
   const earlier = new Map<EnvironmentKey, readonly Release[]>();
-  for (const environment of await store.environments()) environments.set(environment.key, environment);
-  for (const rollout of await store.rollouts({ active: true }, { limit: 500 })) rollouts.set(rollout.id, rollout);
-  await learnReleases();
-  for (const key of environments.keys()) earlier.set(key, await store.releases(key, { limit: keptAssetRoots + 2 }));
+  /** A commit ended in doubt: what is on disk has to be read again before anything is decided on it. */
+  let doubtful = false;
+  await readAll();
+
+  async function readAll(): Promise<void> {
+    const [kept, active] = await Promise.all([store.environments(), store.rollouts({ active: true }, { limit: 500 })]);
+    environments.clear();
+    rollouts.clear();
+    for (const environment of kept) environments.set(environment.key, environment);
+    for (const rollout of active) rollouts.set(rollout.id, rollout);
+    await learnReleases();
+    for (const key of environments.keys()) earlier.set(key, await store.releases(key, { limit: keptAssetRoots + 2 }));
+    doubtful = false;
+  }
 
   async function learnReleases(): Promise<void> {
     const needed = new Set<ReleaseId>();
@@ -97,9 +107,16 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
     earlier: () => earlier,
     decide: (decide) =>
       alone(async () => {
+        if (doubtful) {
+          await readAll();
+          onCommitted({});
+        }
         const { draft, result } = await decide();
         if (draft) {
-          await store.commit({ ...draft, epoch, at: clock.now() });
+          await store.commit({ ...draft, epoch, at: clock.now() }).catch((error: unknown) => {
+            doubtful = true;
+            throw error;
+          });
           await take(draft);
         }
         return result;
