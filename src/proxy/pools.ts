@@ -38,7 +38,6 @@ export class PoolState {
   close(): void {
     for (const endpoint of this.endpoints) endpoint.connections.close();
     this.endpoints = [];
-    this.site?.close();
     this.site = undefined;
   }
 }
@@ -66,10 +65,7 @@ export class Pools {
       this.#byId.set(pool.id, state);
     }
     if (pool.kind === 'static') {
-      if (!state.site?.matches(pool)) {
-        state.site?.close();
-        state.site = this.#openSite(pool);
-      }
+      if (!state.site?.matches(pool)) state.site = this.#openSite(pool);
       return state;
     }
     state.requestTimeoutMs = pool.requestTimeout;

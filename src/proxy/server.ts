@@ -52,7 +52,10 @@ export class Listener {
       );
     });
     server.on('upgrade', (req: Inbound, socket: Socket, early: Buffer) => this.#upgrade(req, socket, early));
-    server.on('connect', (_req: Inbound, socket: Socket) => socket.end(rawAnswer(notAllowed)));
+    server.on('connect', (req: Inbound, socket: Socket) => {
+      socket.on('error', () => socket.destroy());
+      if (!refused.has(req.socket)) socket.end(rawAnswer(notAllowed));
+    });
     server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => clientError(cause, socket));
   }
 
@@ -90,9 +93,12 @@ export class Listener {
   }
 
   #request(req: Inbound, res: ServerResponse): void {
+    // What follows a refused request on its connection may be a part of it in disguise.
+    if (refused.has(req.socket)) return;
     const { head } = req;
     const refusal = this.#refusal(req, head);
     if (refusal) {
+      refused.add(req.socket);
       answerOurselves(res, refusal, { accept: head.accept, requestId: undefined });
       return;
     }
@@ -125,6 +131,7 @@ export class Listener {
 
   #upgrade(req: Inbound, socket: Socket, early: Buffer): void {
     socket.on('error', () => socket.destroy());
+    if (refused.has(socket)) return;
     const { head } = req;
     const refusal =
       this.#refusal(req, head) ?? (head.contentLength > 0 || head.transferEncoding !== undefined ? withBody : undefined);
@@ -169,6 +176,9 @@ export class Listener {
   }
 }
 
+/** Connections that have had a refusal and are about to end. */
+const refused = new WeakSet<Socket>();
+
 const nobody = { accept: undefined, requestId: undefined };
 const notAllowed: OwnAnswer = { status: 405, code: 'METHOD_NOT_ALLOWED', detail: 'This method is not served here.', close: true };
 const noUpgrade: OwnAnswer = { status: 400, code: 'NO_UPGRADE', detail: 'Files do not switch protocols.' };
@@ -199,6 +209,8 @@ const queueFull: OwnAnswer = {
 
 /** What the HTTP parser refuses ends the connection; only what has had no answer yet gets one. */
 function clientError(cause: NodeJS.ErrnoException, socket: Socket): void {
+  // Its refusal is on the way out and ends the connection.
+  if (refused.has(socket) && !socket.destroyed) return;
   const begun = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage?.headersSent === true;
   if (!socket.writable || begun || cause.code === 'ECONNRESET') {
     socket.destroy();

@@ -32,5 +32,5 @@ export function serveStatic(context: ProxyContext, { req, res, placement, site }
       context.counters.onError();
     });
   }
-  site.serve(req, res, path);
+  void site.serve({ req, res, path, prefix: placement.prefix ?? '' });
 }

@@ -125,8 +125,6 @@ export function checkSplit(split: Split): void {
   }
   // A first release that is only a candidate yet: reachable privately, nothing is served to the public.
   if (sum === 0) return;
-  // Before its first switch an app has candidates only.
-  if (sum === 0) return;
   if (sum !== 10_000) throw new BadTable(`The weights of ${split.key} add up to ${sum}, not 10000.`);
   if (split.arms.filter((arm) => arm.role === 'stable').length !== 1)
     throw new BadTable(`${split.key} needs exactly one stable arm.`);
