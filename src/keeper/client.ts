@@ -26,6 +26,8 @@ export async function openKeeperClient(options: KeeperClientOptions): Promise<Ke
   const subscriptions = new Map<string, Set<(body: never) => void>>();
   const reconnected = new Set<() => void>();
   let over = false;
+  /** The keeper was told to end with all it runs: no other one takes its place. */
+  let ending = false;
   let finish = (): void => {};
   const closed = new Promise<void>((resolve) => {
     finish = resolve;
@@ -38,7 +40,7 @@ export async function openKeeperClient(options: KeeperClientOptions): Promise<Ke
       });
     }
     void connection.closed.then(() => {
-      if (!over) current = reconnect();
+      if (!over && !ending) current = reconnect();
     });
     return connection;
   };
@@ -72,11 +74,14 @@ export async function openKeeperClient(options: KeeperClientOptions): Promise<Ke
         const attempt = current;
         attempt.catch(() => {});
         const connection = await within(attempt, until - performance.now());
+        const last = method === 'shutdown' && (params as KeeperMethods['shutdown']['params']).all;
+        if (last) ending = true;
         try {
           return await connection.call(method, params, timeoutMs);
         } catch (cause) {
           const lost = cause instanceof WireError && cause.code === 'WIRE_CLOSED';
-          if (!lost || over || method === 'shutdown' || performance.now() >= until) throw cause;
+          if (last && !lost) ending = false;
+          if (!lost || over || ending || method === 'shutdown' || performance.now() >= until) throw cause;
           // `closed` fires in the same tick; wait until it has put the next connection in place.
           await wait(1);
         }

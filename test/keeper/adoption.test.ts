@@ -156,5 +156,8 @@ describe('one keeper per home', () => {
     expect(processIsThere(pid ?? 0)).toBe(true);
     await keeper.call('shutdown', { epoch: 1, all: true });
     expect(home.living()).toEqual([]);
+    await expect(keeper.call('hello', { epoch: 1 }), 'a keeper that took its place').rejects.toMatchObject({
+      code: 'WIRE_CLOSED',
+    });
   });
 });
