@@ -33,8 +33,7 @@ RestartSec=1
 KillMode=process
 KillSignal=SIGTERM
 TimeoutStopSec=30
-OOMScoreAdjust=-500
-Delegate=yes
+${scope === 'system' ? 'OOMScoreAdjust=-500\n' : ''}Delegate=yes
 LimitNOFILE=65536
 UMask=0022
 

@@ -90,8 +90,8 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
 
   const accept = async (number: number, kind: 'deploy' | 'rollback'): Promise<Accepted> => {
     const target = release(number);
-    const next = { ...rollout(target, {}, { kind }), id: `r${number}` as RolloutId };
-    await write({ releases: [target], rollouts: [next] });
+    const next = { ...rollout(target, {}, { kind }), id: `${kind === 'deploy' ? 'r' : 'b'}${number}` as RolloutId };
+    await write({ releases: kind === 'deploy' ? [target] : [], rollouts: [next] });
     void options.onDeploy?.(next.id, standIn);
     return { rolloutId: next.id, release: target.id, kind };
   };

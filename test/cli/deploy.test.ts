@@ -64,7 +64,7 @@ describe('a deploy', () => {
     });
     const ran = await deploy(standIn, '--json');
     expect([ran.code, ran.err]).toEqual([0, '']);
-    const outcome = onlyJson<Outcome>(ran);
+    const outcome = onlyJson(ran) as Outcome;
     expect(outcome).toMatchObject({
       rolloutId: 'r1',
       app: 'shop',

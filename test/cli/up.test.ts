@@ -1,0 +1,105 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { endStarted, onlyJson, runCli, startCli } from './run-cli.ts';
+
+/** The real control plane, keeper and proxy, in a home of their own. */
+let home: string;
+const env = { SIGNALBOX_HTTP_PORT: '0', SIGNALBOX_HTTPS_PORT: '0', SIGNALBOX_API_PORT: '0' };
+const run = (...words: string[]) => runCli(words, { home, env });
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'sb-up-'));
+});
+afterEach(async () => {
+  await run('down', '--all');
+  endStarted();
+  for (const pid of processesOf(home)) process.kill(pid, 'SIGKILL');
+  await rm(home, { recursive: true, force: true });
+});
+
+/** Every process that was started for this home: its name is in the arguments or the environment. */
+function processesOf(folder: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => {
+      try {
+        return ['cmdline', 'environ'].some((file) => readFileSync(`/proc/${pid}/${file}`, 'latin1').includes(folder));
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+describe('up', () => {
+  it('detached: returns once everything listens, and a second one only says where', async () => {
+    const first = await run('up', '--detach', '--json');
+    expect([first.code, first.err]).toEqual([0, '']);
+    const addresses = onlyJson(first) as { http: number; https: number | null; api: number };
+    expect(addresses.http).toBeGreaterThan(0);
+    const ping = (await (await fetch(`http://127.0.0.1:${addresses.api}/v1/ping`)).json()) as { pid: number };
+    const second = await run('up', '--detach', '--json');
+    expect([second.code, onlyJson(second)]).toEqual([0, addresses]);
+    expect(existsSync(join(home, 'logs', 'control-plane.log'))).toBe(true);
+    const down = await run('down', '--json');
+    expect([down.code, onlyJson(down)]).toEqual([0, { stopped: true, instances: false }]);
+    expect(existsSync(`/proc/${ping.pid}`)).toBe(false);
+    expect((await run('status')).code).toBe(4);
+  });
+
+  it('in the foreground: ends with SIGTERM, and says what goes wrong in its own words', async () => {
+    const running = startCli(['up', '--json'], { home, env });
+    await expect.poll(running.out, { timeout: 30_000 }).toContain('"api"');
+    const { api } = JSON.parse(running.out()) as { api: number };
+    const other = await mkdtemp(join(tmpdir(), 'sb-up-'));
+    try {
+      const refused = await runCli(['up', '--json'], { home: other, env: { ...env, SIGNALBOX_API_PORT: String(api) } });
+      expect(refused.code).toBe(1);
+      expect(onlyJson(refused)).toMatchObject({ error: { code: 'PORT_IN_USE' } });
+    } finally {
+      await runCli(['up', '--detach'], { home: other, env });
+      await runCli(['down', '--all'], { home: other, env });
+      for (const pid of processesOf(other)) process.kill(pid, 'SIGKILL');
+      await rm(other, { recursive: true, force: true });
+    }
+    running.child.kill('SIGTERM');
+    expect((await running.done).code).toBe(0);
+  });
+});
+
+describe('down --all', () => {
+  it('leaves no process behind', async () => {
+    await run('up', '--detach');
+    expect(processesOf(home).length).toBeGreaterThan(1);
+    expect((await run('down', '--all')).code).toBe(0);
+    await expect.poll(() => processesOf(home), { timeout: 10_000 }).toEqual([]);
+  });
+});
+
+describe('doctor', () => {
+  it('finds nothing to mend in an installation that is up', async () => {
+    await run('up', '--detach');
+    const ran = await run('doctor', '--json');
+    const { checks } = onlyJson(ran) as { checks: { name: string; state: string }[] };
+    expect(checks.filter((check) => check.state === 'failed')).toEqual([]);
+    expect(ran.code).toBe(0);
+    const names = checks.map((check) => check.name);
+    for (const name of [
+      'node',
+      'git',
+      'home',
+      'disk',
+      'token',
+      'traffic port',
+      'API port',
+      'control plane',
+      'store',
+      'data plane',
+      'drift',
+    ])
+      expect(names).toContain(name);
+  });
+});
