@@ -94,10 +94,8 @@ async function singlePages(file: AppFile, reader: RepositoryReader): Promise<Rec
   const answers: Record<string, boolean> = {};
   for (const [name, service] of Object.entries(file.services ?? {})) {
     if (service.static === undefined) continue;
-    const folder = typeof service.static === 'string' ? service.static : service.static.folder;
     answers[name] = await servesSinglePage(reader, {
       path: repositoryPath(service.path) ?? '.',
-      folder,
       built: service.build !== undefined,
     });
   }

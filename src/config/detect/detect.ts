@@ -7,7 +7,7 @@ import { detectNode, type Found } from './node.ts';
 import { readPackageJson } from './package-json.ts';
 import { detectProcfile, serviceName } from './procfile.ts';
 import { detectPython } from './python.ts';
-import { plainSite, servesSinglePage } from './static-sites.ts';
+import { plainSite } from './static-sites.ts';
 
 const mostFiles = 20_000;
 const passedOver =
@@ -35,7 +35,7 @@ export async function detect(reader: RepositoryReader): Promise<Detection> {
   const fallback = joint ? await detectApp(root) : undefined;
   if (fallback !== undefined) return single(fallback);
   const site = plainSite(root);
-  if (site !== undefined) return plain(site, reader);
+  if (site !== undefined) return plain(site);
   throw new SignalboxError(
     'NOTHING_DETECTED',
     `No app was recognised in ${reader.folderName}: looked for a Procfile, a package.json with a start script or a site build, a Python server (FastAPI, Flask, Django), and an index.html.`,
@@ -105,17 +105,16 @@ function several(parts: readonly Found[]): Detection {
   };
 }
 
-async function plain(site: string, reader: RepositoryReader): Promise<Detection> {
-  const singlePage = await servesSinglePage(reader, { path: '.', folder: site, built: false });
+function plain(site: string): Detection {
   return {
     services: [{ name: 'web', path: '.', static: site, route: '/', persist: [] }],
     findings: [
       {
         kind: 'choice',
-        text: `a folder of plain files, served by Signalbox${singlePage ? ', unknown paths get its one page' : ''}`,
+        text: 'a folder of plain files, served by Signalbox',
         file: site === '.' ? 'index.html' : `${site}/index.html`,
       },
     ],
-    singlePage: { web: singlePage },
+    singlePage: {},
   };
 }

@@ -17,7 +17,7 @@ export interface SourceText {
 }
 
 const irrelevant =
-  /(?:^|\/)(?:node_modules|\.git|\.venv|venv|__pycache__|tests?|__tests__|spec|e2e|cypress|coverage|\.next|vendor)\//;
+  /(?:^|\/)(?:node_modules|\.git|\.venv|venv|__pycache__|tests?|__tests__|spec|e2e|cypress|coverage|\.next|vendor|examples?|docs)\//;
 const code = /\.(?:[cm]?[jt]sx?|py|vue|svelte)$/;
 
 export function folderOf(path: string, all: readonly string[], reader: RepositoryReader): Folder {

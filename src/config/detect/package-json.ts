@@ -40,24 +40,31 @@ export interface Packages {
 
 /** How dependencies are installed, by lock file; `above` is the root of the workspace that the folder belongs to. */
 export function packagesOf(folder: Folder, manifest: PackageJson, above?: Folder): Packages {
+  const nothing = manifest.dependencies.size === 0;
   for (const place of above === undefined ? [folder] : [folder, above]) {
     const at = (file: string): string | undefined => (place.has(file) ? place.fromRoot(file) : undefined);
     const pnpm = at('pnpm-lock.yaml');
-    if (pnpm !== undefined) return { manager: 'pnpm', install: 'pnpm install --frozen-lockfile', evidence: pnpm };
+    if (pnpm !== undefined)
+      return { manager: 'pnpm', install: nothing ? undefined : 'pnpm install --frozen-lockfile', evidence: pnpm };
     const yarn = at('yarn.lock');
     const modern = place.has('.yarnrc.yml') || /^yarn@[2-9]/.test(manifest.packageManager ?? '');
     if (yarn !== undefined)
-      return { manager: 'yarn', install: `yarn install ${modern ? '--immutable' : '--frozen-lockfile'}`, evidence: yarn };
+      return {
+        manager: 'yarn',
+        install: nothing ? undefined : `yarn install ${modern ? '--immutable' : '--frozen-lockfile'}`,
+        evidence: yarn,
+      };
     const npm = at('package-lock.json') ?? at('npm-shrinkwrap.json');
-    if (npm !== undefined) return { manager: 'npm', install: 'npm ci', evidence: npm };
+    if (npm !== undefined) return { manager: 'npm', install: nothing ? undefined : 'npm ci', evidence: npm };
     const bun = at('bun.lock') ?? at('bun.lockb');
-    if (bun !== undefined) return { manager: 'bun', install: 'bun install --frozen-lockfile', evidence: bun };
+    if (bun !== undefined)
+      return { manager: 'bun', install: nothing ? undefined : 'bun install --frozen-lockfile', evidence: bun };
   }
   const named = /^(pnpm|yarn|bun)@/.exec(manifest.packageManager ?? '')?.[1] as Packages['manager'] | undefined;
   const manager = named ?? 'npm';
   return {
     manager,
-    install: manifest.dependencies.size === 0 ? undefined : `${manager} install`,
+    install: nothing ? undefined : `${manager} install`,
     evidence: folder.fromRoot('package.json'),
   };
 }

@@ -92,7 +92,8 @@ function findEntry(sources: readonly SourceText[], wanted: string): PythonEntry 
     return { kind: 'Django', run, file: manage.file, line: 1, module: 'django', extra: [] };
   }
   for (const { file, text } of sources) {
-    const asgi = /^(\w+)(?:\s*:\s*\w+)?\s*=\s*(?:\w+\.)?(FastAPI|Starlette|Litestar|Quart)\s*\(/m.exec(text);
+    const asgi =
+      /^(\w+)(?:\s*:\s*\w+)?\s*=\s*(?:\w+\.)?(FastAPI|Starlette|Litestar|Quart)\s*\(/m.exec(text) ?? madeByFunction(text);
     if (asgi !== null) {
       const run = `${inVenv} exec python3 -m uvicorn ${moduleOf(file)}:${asgi[1]} --host "$HOST" --port "$PORT"`;
       const brings = /uvicorn|fastapi\[(?:standard|all)\]/i.test(wanted);
@@ -129,6 +130,15 @@ function findEntry(sources: readonly SourceText[], wanted: string): PythonEntry 
     module: 'http.server',
     extra: [],
   };
+}
+
+/** `app = get_app()` in the file whose function makes the application. */
+function madeByFunction(text: string): RegExpExecArray | null {
+  const kind = /^\s+.*\b(FastAPI|Starlette|Litestar|Quart)\s*\(/m.exec(text)?.[1];
+  const call = /^(\w+)\s*=\s*(\w+)\(/m.exec(text);
+  if (kind === undefined || call === null || !new RegExp(`^def ${call[2]}\\(`, 'm').test(text)) return null;
+  call[2] = kind;
+  return call;
 }
 
 const moduleOf = (file: string): string => file.replace(/(?:\/__init__)?\.py$/, '').replaceAll('/', '.');

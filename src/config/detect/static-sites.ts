@@ -21,15 +21,8 @@ const manyPages = [
 ];
 
 /** Whether unknown paths of a static service should get /index.html: its one page does the routing in the browser. */
-export async function servesSinglePage(
-  reader: RepositoryReader,
-  site: { path: string; folder: string; built: boolean },
-): Promise<boolean> {
-  const folder = joinPath(site.path, site.folder);
-  const files = await reader.list(folder, 2000);
-  const pages = files.filter((file) => /\.html?$/.test(file));
-  if (pages.length > 0 && !site.built)
-    return pages.length === 1 && /(?:^|\/)index\.html$/.test(pages[0] ?? '') && files.some((file) => file.endsWith('.js'));
+export async function servesSinglePage(reader: RepositoryReader, site: { path: string; built: boolean }): Promise<boolean> {
+  // A folder of plain files says by itself what there is; a page that is missing has to be missing.
   if (!site.built) return false;
   const names = dependencyNames(await reader.read(joinPath(site.path, 'package.json')));
   return names.some((name) => onePage.includes(name)) && !names.some((name) => manyPages.includes(name));
