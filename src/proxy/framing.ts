@@ -7,7 +7,7 @@ import type { RequestHead } from './request-head.ts';
  * @returns why the request is refused, undefined when it is sound.
  */
 export function ambiguity(req: IncomingMessage, head: RequestHead): string | undefined {
-  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) return 'Only HTTP/1.0 and HTTP/1.1 are spoken here.';
+  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) return 'Only versions 1.0 and 1.1 of HTTP are spoken here.';
   if (head.hosts > 1) return 'The request names more than one host.';
   if (head.hosts === 0) {
     if (req.httpVersionMinor === 1) return 'The request names no host.';
