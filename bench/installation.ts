@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ReleaseBody, RolloutBody, StatusBody } from '../src/api/contract.ts';
-import { findParts, type Parts } from './kit/parts.ts';
-import { kill, listProcesses, waitFor } from './kit/processes.ts';
+import { type Parts, partsFinder } from './kit/parts.ts';
+import { kill, waitFor } from './kit/processes.ts';
 import { checkoutRoot } from './load/program.ts';
 
 export interface Addresses {
@@ -50,7 +50,7 @@ export interface Installation {
   /** Waits until all traffic is on the rollout's release, or the rollout has ended without that. */
   live(rolloutId: string, timeoutMs: number): Promise<RolloutBody>;
   parts(): Promise<Parts>;
-  /** Ends everything by pid and removes the home. @returns how many processes `down --all` had left behind. */
+  /** Ends everything by pid and removes the home; once. @returns how many processes `down --all` had left behind. */
   stop(): Promise<number>;
 }
 
@@ -72,9 +72,11 @@ export async function install(environment: Readonly<Record<string, string>> = {}
     ...environment,
   };
   const program = join(checkoutRoot(), 'bin/signalbox.js');
+  const parts = partsFinder(home);
   const upPrograms = new Set<ChildProcess>();
   let addresses: Addresses | undefined;
   let token = '';
+  let stopped: Promise<number> | undefined;
 
   const up = async (): Promise<Addresses> => {
     const child = spawn(process.execPath, [program, 'up', '--json'], { env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -102,15 +104,15 @@ export async function install(environment: Readonly<Record<string, string>> = {}
 
   const cli = async (...words: string[]): Promise<CliResult> => {
     const child = spawn(process.execPath, [program, ...words], { env: variables, stdio: ['ignore', 'pipe', 'pipe'] });
-    const parts = { stdout: '', stderr: '' };
+    const said = { stdout: '', stderr: '' };
     child.stdout.on('data', (chunk) => {
-      parts.stdout += String(chunk);
+      said.stdout += String(chunk);
     });
     child.stderr.on('data', (chunk) => {
-      parts.stderr += String(chunk);
+      said.stderr += String(chunk);
     });
     const [code] = (await once(child, 'close')) as [number | null];
-    return { ...parts, exitCode: code ?? 1 };
+    return { ...said, exitCode: code ?? 1 };
   };
 
   const api = async <Body>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Body> => {
@@ -154,18 +156,21 @@ export async function install(environment: Readonly<Record<string, string>> = {}
         const rollout = await api<RolloutBody>('GET', `/v1/rollouts/${rolloutId}`).catch(() => undefined);
         return rollout?.live || rollout?.ended || rollout?.phase === 'held' ? rollout : undefined;
       }),
-    parts: async () => findParts(await listProcesses(), home),
-    stop: async () => {
-      await cli('down', '--all');
-      const left = findParts(await listProcesses(), home).all;
-      for (const seen of left) await kill(seen, 'SIGKILL');
-      for (const child of upPrograms) child.kill('SIGKILL');
-      await waitFor('the end of every process', 10_000, async () =>
-        findParts(await listProcesses(), home).all.length === 0 ? true : undefined,
-      );
-      await rm(home, { recursive: true, force: true });
-      return left.length;
+    parts,
+    stop: () => {
+      stopped ??= end();
+      return stopped;
     },
+  };
+  const end = async (): Promise<number> => {
+    await parts();
+    await cli('down', '--all');
+    const left = (await parts()).all;
+    for (const seen of left) await kill(seen, 'SIGKILL');
+    for (const child of upPrograms) child.kill('SIGKILL');
+    await waitFor('the end of every process', 10_000, async () => ((await parts()).all.length === 0 ? true : undefined));
+    await rm(home, { recursive: true, force: true });
+    return left.length;
   };
   try {
     await up();

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { send, signature } from './answer.js';
 
 const folder = process.env.ORDERS_FOLDER ?? 'orders';
@@ -23,6 +23,11 @@ export async function record(request, response) {
   const handle = await openRecord();
   await handle.write(`${nonce}\n`);
   send(request, response, `accepted ${nonce}`);
+}
+
+/** Versions whose release command has run, one per run. */
+export async function migrated(request, response) {
+  send(request, response, await readFile(`${folder}/migrations.log`, 'utf8').catch(() => ''));
 }
 
 /** The whole record, as every instance together wrote it. */

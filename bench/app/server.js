@@ -1,7 +1,7 @@
 // The app under the benches, one program for both services (`node server.js web|api`). Like most apps it knows nothing of SIGTERM: it dies at once.
 import { createServer } from 'node:http';
 import { send } from './answer.js';
-import { record, recorded } from './orders.js';
+import { migrated, record, recorded } from './orders.js';
 import { events, socket } from './streams.js';
 
 const role = process.argv[2] ?? 'web';
@@ -28,6 +28,7 @@ const api = {
   'GET /api/health': (request, response) => send(request, response, 'ok'),
   'POST /api/orders': record,
   'GET /api/orders': recorded,
+  'GET /api/migrations': migrated,
 };
 
 const routes = role === 'api' ? api : web;

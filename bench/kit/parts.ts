@@ -1,4 +1,4 @@
-import type { ProcessSeen } from './processes.ts';
+import { listProcesses, type ProcessSeen } from './processes.ts';
 
 /** The processes of one installation, told by what they were started with. */
 export interface Parts {
@@ -11,40 +11,36 @@ export interface Parts {
   readonly all: readonly ProcessSeen[];
 }
 
-const programs = { controlPlane: 'daemon.js', keeper: 'keeper/main.js', workers: 'proxy/main.js' } as const;
-const marker = 'SIGNALBOX_INSTANCE';
+const markers = { instance: 'SIGNALBOX_INSTANCE', worker: 'SIGNALBOX_WORKER' } as const;
 
-/** @param home absolute folder of the installation. */
-export function findParts(processes: readonly ProcessSeen[], home: string): Parts {
-  const ofHome = processes.filter(
-    (seen) => seen.argv.some((word) => word.includes(home)) || seen.environment.get('SIGNALBOX_HOME') === home,
-  );
-  const running = (program: string): ProcessSeen[] => ofHome.filter((seen) => seen.argv.some((word) => word.endsWith(program)));
-  const keeper = running(programs.keeper);
-  const homeIds = new Set(keeper.map(homeIdOf));
-  const instances = processes.filter((seen) => {
-    const mark = seen.environment.get(marker);
-    if (mark === undefined) return false;
-    return (
-      homeIds.has(mark.slice(0, mark.indexOf(':'))) ||
-      [...seen.environment.values()].some((value) => value.startsWith(`${home}/`))
+/** @param home absolute folder of the installation. @returns a look at what runs; it knows the installation's mark from the first keeper it sees. */
+export function partsFinder(home: string): () => Promise<Parts> {
+  const marks = new Set<string>();
+  return async () => {
+    const processes = await listProcesses();
+    const ofHome = processes.filter(
+      (seen) => seen.argv.some((word) => word.includes(home)) || seen.environment.get('SIGNALBOX_HOME') === home,
     );
-  });
-  const known = new Set(instances);
-  return {
-    controlPlane: running(programs.controlPlane).filter((seen) => !known.has(seen)),
-    keeper,
-    workers: running(programs.workers),
-    instances,
-    all: [...ofHome.filter((seen) => !known.has(seen)), ...instances],
+    const keeper = ofHome.filter((seen) => seen.argv.some((word) => word.endsWith('keeper/main.js')));
+    for (const mark of keeper.map(markOf)) if (mark !== undefined) marks.add(mark);
+    const marked = (name: string): ProcessSeen[] =>
+      processes.filter((seen) => marks.has(seen.environment.get(name)?.split(':')[0] ?? ''));
+    const workers = marked(markers.worker);
+    const instances = marked(markers.instance);
+    const controlPlane = ofHome.filter(
+      (seen) => seen.argv.some((word) => word.endsWith('daemon.js')) && !instances.includes(seen),
+    );
+    return { controlPlane, keeper, workers, instances, all: [...new Set([...ofHome, ...workers, ...instances])] };
   };
 }
 
+/** The instance that a process belongs to. */
+export const instanceOf = (seen: ProcessSeen): string => seen.environment.get(markers.instance) ?? '';
+
 /** The keeper's configuration is its first argument. */
-function homeIdOf(keeper: ProcessSeen): string | undefined {
-  const config = keeper.argv.find((word) => word.startsWith('{'));
+function markOf(keeper: ProcessSeen): string | undefined {
   try {
-    return (JSON.parse(config ?? '{}') as { homeId?: string }).homeId;
+    return (JSON.parse(keeper.argv.find((word) => word.startsWith('{')) ?? '{}') as { homeId?: string }).homeId;
   } catch {
     return undefined;
   }
