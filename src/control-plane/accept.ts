@@ -62,13 +62,17 @@ export function createAcceptance({ plant, controller, monitor, addresses, clock,
     facts: { environment: EnvironmentState; live: Release | null; cached: ReadonlySet<BuildKey>; notes: readonly string[] },
   ): RolloutPlan {
     const running = new Set(release.services.map((s) => s.workload.id).filter((id) => monitor.level(id).healthy));
-    const { live, cached, notes } = facts;
-    return planRollout({ kind, release, live, cached, running, notes, commandsDone: facts.environment.commandsDone });
+    const { environment, live, cached, notes } = facts;
+    const proven = known(environment.proven);
+    return planRollout({ kind, release, live, proven, cached, running, notes, commandsDone: environment.commandsDone });
   }
 
+  const known = (id: ReleaseId | null): Release | null => (id === null ? null : (plant.releases().get(id) ?? null));
+
+  /** What serves once the rollout that moves traffic now, if any, has given way. */
   const liveOf = (environment: EnvironmentState): Release | null => {
-    const id = stableRelease(environment);
-    return id === null ? null : (plant.releases().get(id) ?? null);
+    const moving = plant.rollouts(environment.key).find((r) => activePhase(r) === 'shifting');
+    return known(moving ? (moving.fallback ?? moving.from) : stableRelease(environment));
   };
 
   /** Everything of the environment that waits or runs gives way; a bake goes on until there is something to put in its place. */
@@ -130,9 +134,8 @@ export function createAcceptance({ plant, controller, monitor, addresses, clock,
       plant.decide(async () => {
         const { release, plan } = preview(request, frozen);
         const before = environmentOf(request);
-        const known = plant.environment(before.key) !== undefined;
         const next = { nextRelease: before.nextRelease + 1 };
-        const environment = known ? revise(before, next) : { ...before, ...next };
+        const environment = plant.environment(before.key) ? revise(before, next) : { ...before, ...next };
         const app = { name: request.app, createdAt: clock.wall() };
         return queue({ kind: 'deploy', release, environment, plan, draft: { apps: [app], releases: [release] } });
       }),

@@ -100,6 +100,8 @@ export interface WorkloadLevel {
   /** As many healthy instances as shall run. */
   readonly healthy: boolean;
   readonly started: boolean;
+  /** False: not looked at long enough to say that it is *not* healthy (it has just started, or we have). */
+  readonly judged: boolean;
   /** Why not, as a sentence. */
   readonly detail: string | null;
   /** No waiting will mend it (its port is ignored). */

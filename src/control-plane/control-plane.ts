@@ -60,8 +60,7 @@ export interface ControlPlanePorts {
 /** Longest wait at boot for a first look at what runs, before the first table is published. */
 const firstLook = millis(2500);
 const evidenceLines = 20;
-/** How long an undo waits for the old release to be servable: it is warm, or it has to be started first. */
-const warmPatience = 3000;
+/** How long an undo waits for an old release that has to be started first. */
 const coldPatience = 55_000;
 
 /** Builds the control plane on what the store says, takes over what runs, and goes on with every open rollout. */
@@ -168,7 +167,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     const target: ReleaseId | null = rollout.fallback ?? rollout.from;
     const release = target === null ? undefined : plant.releases().get(target);
     const needed = (release?.services ?? []).filter((s) => s.workload.kind === 'web').map((s) => s.workload.id);
-    const until = clock.now() + (rollout.plan.warm ? warmPatience : coldPatience);
+    const until = clock.now() + coldPatience;
     const servable = (): boolean => needed.every((id) => (monitor.endpoints().get(id) ?? []).some((e) => e.healthy));
     while (!servable() && clock.now() < until && !signal.aborted) {
       await new Promise<void>((resolve) => {

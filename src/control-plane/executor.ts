@@ -33,7 +33,7 @@ export interface ExecutorPorts {
   readonly onLine: (line: { rollout: RolloutId; service: string; line: string }) => void;
   /** When the last required check of a rollout passed, if this process saw it. */
   readonly clearedAt: (rollout: RolloutId) => number | undefined;
-  /** Waits until the release that traffic goes back to has a healthy instance of each service, or the signal aborts. */
+  /** Waits until the release that traffic goes back to has a healthy instance of each service, for a while. */
   readonly untilServable: (rollout: Rollout, signal: AbortSignal) => Promise<void>;
   readonly onFault: (error: unknown) => void;
 }
@@ -49,6 +49,7 @@ const smokePause = millis(300);
 export function createExecutor(ports: ExecutorPorts): Executor {
   const { plant, builder, runtime, dataPlane, prober, publisher, addresses, clock } = ports;
   const running = new Map<string, AbortController>();
+  let stopped = false;
 
   async function carryOut(id: string, effect: Effect, rollout: Rollout, signal: AbortSignal): Promise<Outcome> {
     const release = plant.releases().get(rollout.release);
@@ -65,8 +66,10 @@ export function createExecutor(ports: ExecutorPorts): Executor {
       }
       case 'smoke-route':
         return smoke(id, release, rollout.plan.smoke, { baseUrl: await addresses.http(), headers: {} });
+      case 'warm-up':
+        await ports.untilServable(rollout, signal);
+        return { type: 'warmed-up', effect: id };
       case 'publish': {
-        if (rollout.phase === 'rolling-back') await ports.untilServable(rollout, signal);
         const from = ports.clearedAt(rollout.id) ?? clock.now();
         await publisher.ensure();
         return { type: 'published', effect: id, took: millis(Math.max(0, clock.now() - from)), wall: clock.wall() };
@@ -175,10 +178,10 @@ export function createExecutor(ports: ExecutorPorts): Executor {
   async function run(id: string, effect: Effect, rollout: Rollout): Promise<void> {
     const control = new AbortController();
     running.set(id, control);
-    for (let wait = 250; !control.signal.aborted; wait = Math.min(wait * 2, 5000)) {
+    for (let wait = 250; !control.signal.aborted && !stopped; wait = Math.min(wait * 2, 5000)) {
       try {
         const outcome = await carryOut(id, effect, rollout, control.signal);
-        if (!control.signal.aborted) await ports.report(rollout.id, outcome);
+        if (!control.signal.aborted && !stopped) await ports.report(rollout.id, outcome);
         break;
       } catch (error) {
         // Whatever it was, the effect is still asked for: it is idempotent, so it is tried again.
@@ -191,6 +194,7 @@ export function createExecutor(ports: ExecutorPorts): Executor {
 
   return {
     sync: () => {
+      if (stopped) return;
       const wanted = new Set<string>();
       for (const rollout of plant.rollouts()) {
         for (const { id, effect } of rollout.outstanding) {
@@ -201,7 +205,8 @@ export function createExecutor(ports: ExecutorPorts): Executor {
       for (const [id, control] of running) if (!wanted.has(id)) control.abort();
     },
     stop: () => {
-      for (const control of running.values()) control.abort();
+      // Nothing is aborted: what is under way is joined by the next control plane, a release command above all.
+      stopped = true;
     },
   };
 }

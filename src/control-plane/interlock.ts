@@ -7,7 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { HealthMonitor } from './commands.ts';
 import { type Controller, movesTraffic, readyToShift } from './controller.ts';
 import { mergeCalls } from './merge-calls.ts';
-import type { Plant } from './plant.ts';
+import type { Draft, Plant } from './plant.ts';
 import type { Signals } from './signals.ts';
 
 /**
@@ -84,19 +84,25 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
       return;
     }
     cleared.set(rollout.id, clock.now());
-    const environment = plant.environment(rollout.environment);
-    const from = environment ? stableRelease(environment) : null;
-    const fallback = environment?.proven === rollout.release ? null : (environment?.proven ?? null);
+    await plant.decide(async () => ({ draft: await clearance(rollout.id), result: undefined }));
+  }
+
+  /** On what the decisions before this one have left: a bake may have failed, a person may have said stop. */
+  async function clearance(id: RolloutId): Promise<Draft | null> {
+    const rollout = plant.rollout(id);
+    const environment = rollout && plant.environment(rollout.environment);
+    if (!rollout || !environment || !readyToShift(rollout) || others(rollout).some(movesTraffic)) return null;
+    const from = stableRelease(environment);
     const event: RolloutEvent = {
       type: 'cleared',
       from: from === rollout.release ? null : from,
-      fallback,
+      fallback: environment.proven === rollout.release ? null : environment.proven,
       baseline: signals.baseline(from),
     };
     const replaced = others(rollout).filter((r) => activePhase(r) === 'baking');
-    await controller.sendAll([
-      ...replaced.map((r) => ({ id: r.id, events: [...lastCounts(r), { type: 'superseded', by: rollout.id } as const] })),
-      { id: rollout.id, events: [event] },
+    return controller.apply({}, [
+      ...replaced.map((r) => ({ rollout: r, events: [...lastCounts(r), { type: 'superseded', by: id } as const] })),
+      { rollout, events: [event] },
     ]);
   }
 
@@ -124,11 +130,10 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
 
   function arm(): void {
     cancelTimer();
-    const next = Math.min(
-      ...plant.rollouts().flatMap((r) => (r.deadline === null ? [] : [r.deadline - clock.now()])),
-      longestNap,
-    );
-    cancelTimer = clock.after(millis(Math.max(1, next)), kick);
+    const left = plant.rollouts().flatMap((r) => (r.deadline === null ? [] : [r.deadline - clock.now()]));
+    // A deadline that has passed and is waited beyond (a bake that is not healthy yet) needs no hurry.
+    const next = Math.min(...left.map((ms) => (ms > 0 ? ms : retry)), longestNap);
+    cancelTimer = clock.after(millis(next), kick);
   }
 
   return {

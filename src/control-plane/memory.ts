@@ -1,6 +1,6 @@
 import { SignalboxError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
-import { type RolloutPlan, replicasAt } from '../domain/rollout/plan.ts';
+import { realStarts, type RolloutPlan, replicasAt } from '../domain/rollout/plan.ts';
 import type { WorkloadId } from '../domain/values.ts';
 import type { Runtime } from '../ports/runtime.ts';
 
@@ -35,12 +35,13 @@ export async function memoryNeeds(
     if (seen.length > 0) return Math.max(...seen) / 2 ** 20;
     return what.release.services.find((s) => s.service === service)?.workload.resources.memoryMb ?? null;
   };
-  const known = what.plan.starts.map((start) => {
+  const starts = realStarts(what.plan);
+  const known = starts.map((start) => {
     const each = perInstance(start.service);
     return each === null ? null : each * replicasAt(what.plan, start, what.plan.steps.length - 1);
   });
   const needed = known.every((n) => n !== null) ? known.reduce((a, n) => a + n, 0) : null;
-  const startsOf = new Set(what.plan.starts.map((s) => s.service));
+  const startsOf = new Set(starts.map((s) => s.service));
   const replaced = what.live?.services.filter((s) => startsOf.has(s.service)) ?? [];
   const warm = replaced.flatMap((s) => used.get(s.workload.id) ?? []).reduce((a, n) => a + n, 0) / 2 ** 20;
   return {

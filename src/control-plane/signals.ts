@@ -43,6 +43,7 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
   const history = new Map<ReleaseId, { at: number; requests: number; errors: number }[]>();
   let byRelease = new Map<ReleaseId, ReleaseCounters>();
   let lastSnapshot = clock.now();
+  let looking = false;
   const { kick: feed, stop } = mergeCalls(tell, onFault);
   const unsubscribe = dataPlane.stats(take);
 
@@ -74,7 +75,20 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
     history.set(release, points);
   }
 
+  /** No snapshot comes while there is no traffic: then one is asked for, so that silence is told from blindness. */
+  function look(): void {
+    if (looking || clock.now() - lastSnapshot < blindAfter / 2) return;
+    looking = true;
+    dataPlane
+      .statsNow()
+      .then(take, onFault)
+      .finally(() => {
+        looking = false;
+      });
+  }
+
   async function tell(): Promise<void> {
+    look();
     for (const rollout of plant.rollouts()) {
       const events = [...healthEvents(rollout), ...trafficEvents(rollout)];
       if (events.length > 0) await send(rollout, events).catch(onFault);
@@ -111,7 +125,7 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
         events.push({ type: 'healthy', workload: id });
       } else if (!level.healthy && (known.healthy || known.reason?.message !== (level.detail ?? known.reason?.message))) {
         const reason: Reason = { code: 'INSTANCE_UNHEALTHY', message: level.detail ?? 'not healthy', ...named };
-        if (known.healthy || phase === 'starting') events.push({ type: 'unhealthy', workload: id, reason });
+        if (phase === 'starting' || (known.healthy && level.judged)) events.push({ type: 'unhealthy', workload: id, reason });
       }
       if (phase === 'starting' && level.started && !startsTold.has(key)) {
         startsTold.add(key);

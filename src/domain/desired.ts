@@ -24,6 +24,7 @@ const livePhases = new Set<HoldablePhase>(['queued', 'preparing', 'starting', 'v
 /** Releases that must be known to derive what shall run and who gets traffic. */
 export function releasesNeeded(environment: EnvironmentState, rollouts: readonly Rollout[]): ReadonlySet<ReleaseId> {
   const needed = new Set(environment.arms.map((arm) => arm.release));
+  if (environment.proven !== null) needed.add(environment.proven);
   for (const r of rollouts) for (const id of [r.release, r.from, r.fallback]) if (id !== null) needed.add(id);
   return needed;
 }
@@ -50,15 +51,19 @@ export function desiredWorkloads(
     });
   };
   const active = rollouts.filter((r) => activePhase(r) !== null);
-  const moving = new Map(active.map((r) => [r.release, r]));
-  const stoppedWorkers = exchangedWorkers(active);
+  const moving = new Map(active.filter((r) => r.trafficMoved).map((r) => [r.release, r]));
 
   const addWhole = (id: ReleaseId | null, except: ReadonlySet<string> = new Set()): void => {
     const release = id === null ? undefined : releases.get(id);
     for (const service of release?.services ?? []) {
-      const stopped = stoppedWorkers.has(`${id} ${service.service}`) || except.has(service.service);
-      if (release && !stopped) add(service, release.id, service.replicas);
+      if (release && !except.has(service.service)) add(service, release.id, service.replicas);
     }
+  };
+  /** Kept for the way back: what answers requests. Work is done by the workers of one release only. */
+  const addWarm = (id: ReleaseId | null): void => {
+    const release = id === null ? undefined : releases.get(id);
+    for (const service of release?.services ?? [])
+      if (release && service.workload.kind === 'web') add(service, release.id, service.replicas);
   };
   for (const arm of environment.arms) {
     // What a running rollout starts follows its own pace, below.
@@ -74,29 +79,11 @@ export function desiredWorkloads(
       if (start.when === 'switch' && phase !== 'baking') continue;
       add(service, rollout.release, replicasAt(rollout.plan, start, rollout.scale));
     }
-    if (phase === 'shifting' || phase === 'rolling-back') {
-      addWhole(rollout.from);
-      addWhole(rollout.fallback);
-    }
-    if (phase === 'baking' && rollout.plan.warm) {
-      addWhole(rollout.from);
-      addWhole(rollout.fallback);
+    if (phase === 'shifting') addWhole(rollout.from);
+    if (phase === 'shifting' || phase === 'rolling-back' || (phase === 'baking' && rollout.plan.warm)) {
+      addWarm(rollout.from);
+      addWarm(rollout.fallback);
     }
   }
   return [...wanted.values()];
-}
-
-/** `<release> <service>` of workers that stay stopped because their successor runs. */
-function exchangedWorkers(active: readonly Rollout[]): ReadonlySet<string> {
-  const stopped = new Set<string>();
-  for (const rollout of active) {
-    const phase = activePhase(rollout);
-    for (const start of rollout.plan.starts) {
-      if (start.when !== 'switch') continue;
-      if (phase === 'baking')
-        for (const old of [rollout.from, rollout.fallback]) if (old !== null) stopped.add(`${old} ${start.service}`);
-      if (phase !== 'baking') stopped.add(`${rollout.release} ${start.service}`);
-    }
-  }
-  return stopped;
 }

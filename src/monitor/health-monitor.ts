@@ -1,7 +1,16 @@
 import type { HealthMonitor, WorkloadLevel } from '../control-plane/commands.ts';
-import { type HealthState, isHealthy, newHealth, nextProbeAfter, observeProbe, whyNotHealthy } from '../domain/health.ts';
+import {
+  attemptsExhausted,
+  type HealthState,
+  isHealthy,
+  newHealth,
+  nextProbeAfter,
+  observeProbe,
+  whyNotHealthy,
+} from '../domain/health.ts';
 import type { Workload } from '../domain/release.ts';
-import type { Millis, WorkloadId } from '../domain/values.ts';
+import type { HealthSpec } from '../domain/spec.ts';
+import { type Instant, type Millis, millis, type WorkloadId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Prober, Sight } from '../ports/prober.ts';
 import type { InstanceObservation, Runtime } from '../ports/runtime.ts';
@@ -19,6 +28,8 @@ interface Watched {
   replicas: number;
   crashes: number;
   lastExit: string | null;
+  /** When as many instances as shall run were last present; at first, when watching began. */
+  completeAt: Instant;
   readonly instances: Map<string, Ward>;
 }
 
@@ -30,6 +41,10 @@ interface Ward {
   cancel: () => void;
 }
 
+/** A missing instance has this long to (re)appear before its workload is said to be short of it. */
+const absence = millis(5000);
+const lookAgain = millis(1000);
+
 export function createHealthMonitor({ runtime, prober, clock, onChange }: HealthMonitorPorts): HealthMonitor {
   const watched = new Map<WorkloadId, Watched>();
   let stopped = false;
@@ -38,6 +53,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
   function notice(observation: InstanceObservation): void {
     const entry = watched.get(observation.workload);
     if (!entry || stopped) return;
+    if (entry.instances.size >= entry.replicas) entry.completeAt = clock.now();
     const before = entry.instances.get(observation.instance);
     if (observation.state === 'stopped' || observation.state === 'stopping') {
       before?.cancel();
@@ -100,13 +116,25 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
 
   function level(id: WorkloadId): WorkloadLevel {
     const entry = watched.get(id);
-    if (!entry) return { healthy: false, started: false, detail: 'not watched yet', fault: null, crashes: 0, lastExit: null };
+    if (!entry)
+      return {
+        healthy: false,
+        judged: false,
+        started: false,
+        detail: 'not watched yet',
+        fault: null,
+        crashes: 0,
+        lastExit: null,
+      };
     const wards = [...entry.instances.values()];
     const healthy = wards.filter((w) => isHealthy(w.health)).length;
     const sick = wards.find((w) => !isHealthy(w.health));
     const enough = healthy >= entry.replicas && sick === undefined;
+    if (wards.length >= entry.replicas) entry.completeAt = clock.now();
+    const missed = clock.now() - entry.completeAt >= absence;
     return {
       healthy: enough,
+      judged: enough || missed || wards.some((w) => hasFailed(w.health, entry.workload.health)),
       started: wards.some((w) => w.seen.startedAt !== null),
       detail: enough ? null : detailOf(entry, sick, wards.length),
       fault: wards.find((w) => w.seen.fault)?.seen.fault ?? null,
@@ -118,6 +146,18 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
   function detailOf(entry: Watched, sick: Ward | undefined, present: number): string {
     const why = sick ? whyNotHealthy(sick.health) : `${present} of ${entry.replicas} instances are running`;
     return entry.lastExit && entry.crashes > 0 ? `${why} (${entry.lastExit})` : (why ?? 'unknown');
+  }
+
+  /** Looks for instances that run already; until it gets an answer. */
+  function meet(ids: ReadonlySet<WorkloadId>): void {
+    void runtime.observe().then(
+      (all) => {
+        for (const o of all) if (ids.has(o.workload) && !watched.get(o.workload)?.instances.has(o.instance)) notice(o);
+      },
+      () => {
+        if (!stopped) clock.after(lookAgain, () => meet(ids));
+      },
+    );
   }
 
   return {
@@ -133,19 +173,21 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
         const entry = watched.get(workload.id);
         if (entry && entry.replicas !== replicas) {
           entry.replicas = replicas;
+          entry.completeAt = clock.now();
           onChange(workload.id);
         }
       }
       if (fresh.length === 0) return;
       for (const { workload, replicas } of fresh)
-        watched.set(workload.id, { workload, replicas, crashes: 0, lastExit: null, instances: new Map() });
-      void runtime.observe().then(
-        (all) => {
-          for (const o of all)
-            if (fresh.some((f) => f.workload.id === o.workload) && !watched.get(o.workload)?.instances.has(o.instance)) notice(o);
-        },
-        () => undefined,
-      );
+        watched.set(workload.id, {
+          workload,
+          replicas,
+          crashes: 0,
+          lastExit: null,
+          completeAt: clock.now(),
+          instances: new Map(),
+        });
+      meet(new Set(fresh.map((f) => f.workload.id)));
     },
     level,
     endpoints: () =>
@@ -159,6 +201,8 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
       ),
     probeNow: async (ids) => {
       const entries = ids.flatMap((id) => watched.get(id) ?? []);
+      const short = ids.find((id) => !entries.some((e) => e.workload.id === id && e.instances.size >= e.replicas));
+      if (short !== undefined) return level(short).detail ?? `${short} is not watched yet`;
       const sights = await Promise.all(
         entries.flatMap((entry) =>
           [...entry.instances.values()].map(async (ward) => ({ entry, sight: await look(entry.workload, ward) })),
@@ -184,6 +228,10 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
     },
   };
 }
+
+/** Whether the probes of this life have shown that it is not healthy. */
+const hasFailed = (state: HealthState, spec: HealthSpec): boolean =>
+  state.status === 'unhealthy' || attemptsExhausted(state, spec.type === 'up' ? 1 : spec.unhealthyAfter);
 
 function describeExit(exit: NonNullable<InstanceObservation['lastExit']>): string {
   if (exit.reason === 'memory-limit') return 'ended for using more memory than its limit';

@@ -26,7 +26,7 @@ export function onQueued(rollout: Rollout, event: RolloutEvent, now: Instant): D
   switch (event.type) {
     case 'started': {
       const begun: Rollout = { ...rollout, cursor: event.counts, times: { ...rollout.times, startedAt: event.wall } };
-      if (event.ready) return { rollout: enterVerifying(begun, now) };
+      if (event.ready) return { rollout: enterVerifying({ ...begun, health: startsBefore(rollout, wellKnown) }, now) };
       return { rollout: enterPreparing(begun, now) };
     }
     case 'aborted':
@@ -71,6 +71,7 @@ export function onPreparing(rollout: Rollout, event: RolloutEvent, now: Instant)
       return { rollout: end(rollout, rollout.supersededBy ? 'superseded' : 'failed', event.reason) };
     case 'command-lost':
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
+      if (rollout.supersededBy) return { rollout: end(rollout, 'superseded', event.reason) };
       return { rollout: hold(settle(rollout, event.effect), event.reason, now) };
     case 'aborted':
       return { rollout: end(rollout, 'cancelled', aborted) };
@@ -94,16 +95,21 @@ export function resumeAfterLostCommand(rollout: Rollout, now: Instant): Decision
 }
 
 function enterStarting(rollout: Rollout, now: Instant): Rollout {
-  const starts = rollout.plan.starts.filter((s) => s.when === 'before');
+  const health = startsBefore(rollout, unknownHealth);
   const entered: Rollout = {
     ...enter(rollout, 'starting', clockIn(now, millis(startDeadline(rollout) + startGrace))),
     scale: 0,
-    health: Object.fromEntries(starts.map((s) => [s.workload, unknownHealth])),
+    health,
+    mostHealthy: 0,
   };
-  return starts.length === 0 ? enterVerifying(entered, now) : entered;
+  return Object.keys(health).length === 0 ? enterVerifying(entered, now) : entered;
 }
 
 const unknownHealth: WorkloadHealth = { healthy: false, reason: null };
+const wellKnown: WorkloadHealth = { healthy: true, reason: null };
+
+const startsBefore = (rollout: Rollout, health: WorkloadHealth): Rollout['health'] =>
+  Object.fromEntries(rollout.plan.starts.flatMap((s) => (s.when === 'before' ? [[s.workload, health]] : [])));
 
 /** The longest of the deadlines of what is being started, 60 s when nothing is. */
 export function startDeadline(rollout: Rollout): Millis {
@@ -119,7 +125,11 @@ export function onStarting(rollout: Rollout, event: RolloutEvent, now: Instant):
     case 'healthy': {
       const known = withHealth(rollout, event.workload, { healthy: true, reason: null });
       if (allHealthy(known)) return { rollout: enterVerifying(known, now) };
-      return { rollout: known.deadline === null ? known : { ...known, deadline: clockIn(now, startDeadline(rollout)) } };
+      // Progress is more of them healthy than ever before: one that flaps gains no time.
+      const count = Object.values(known.health).filter((h) => h.healthy).length;
+      if (count <= rollout.mostHealthy) return { rollout: known };
+      const deadline = known.deadline === null ? null : clockIn(now, startDeadline(rollout));
+      return { rollout: { ...known, mostHealthy: count, deadline } };
     }
     case 'unhealthy':
       return { rollout: withHealth(rollout, event.workload, { healthy: false, reason: event.reason }) };
@@ -146,17 +156,12 @@ export function onVerifying(rollout: Rollout, event: RolloutEvent, now: Instant)
   switch (event.type) {
     case 'smoke-passed':
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
-      return { rollout: { ...settle(rollout, event.effect), verified: true, deadline: null } };
+      return { rollout: withoutNeedlessClock({ ...settle(rollout, event.effect), verified: true }) };
     case 'smoke-failed':
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
       return { rollout: end(rollout, 'failed', event.reason) };
     case 'healthy':
-      return {
-        rollout: {
-          ...withHealth(rollout, event.workload, { healthy: true, reason: null }),
-          ...(rollout.verified ? { deadline: null } : {}),
-        },
-      };
+      return { rollout: withoutNeedlessClock(withHealth(rollout, event.workload, { healthy: true, reason: null })) };
     case 'unhealthy': {
       if (!concerns(rollout, event.workload)) return stay(rollout);
       const known = withHealth(rollout, event.workload, { healthy: false, reason: event.reason });
@@ -190,6 +195,10 @@ export function onVerifying(rollout: Rollout, event: RolloutEvent, now: Instant)
       return stay(rollout);
   }
 }
+
+/** Whoever is verified and healthy waits for its clearance only, and that never fails by a deadline. */
+const withoutNeedlessClock = (rollout: Rollout): Rollout =>
+  rollout.verified && allHealthy(rollout) ? { ...rollout, deadline: null, clockLeft: null } : rollout;
 
 export const concerns = (rollout: Rollout, workload: WorkloadId): boolean => rollout.health[workload] !== undefined;
 

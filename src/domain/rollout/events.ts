@@ -33,6 +33,8 @@ export type RolloutEvent =
       readonly baseline: TrafficBaseline;
     }
   | { readonly type: 'published'; readonly effect: string; readonly took: Millis; readonly wall: WallTime }
+  /** The release to go back to serves, or has had time enough. */
+  | { readonly type: 'warmed-up'; readonly effect: string }
   /** `observing` false: our own observation is broken; the release is not blamed and the clock stands still. */
   | {
       readonly type: 'traffic';

@@ -12,7 +12,7 @@ export interface RolloutPlan {
   readonly from: ReleaseId | null;
   readonly builds: readonly { readonly service: string; readonly key: BuildKey; readonly cached: boolean }[];
   readonly releaseCommands: readonly { readonly service: string; readonly run: string; readonly timeout: Millis }[];
-  /** Workloads that do not run yet. */
+  /** Workloads that do not run yet, or run only as long as the release with traffic now stands its bake. */
   readonly starts: readonly PlannedStart[];
   /** Services whose workload goes on unchanged. */
   readonly unchanged: readonly string[];
@@ -43,6 +43,8 @@ export interface PlanFacts {
   readonly release: Release;
   /** Release with traffic now. */
   readonly live: Release | null;
+  /** The release that traffic falls back to if `live` is undone. Default: `live`, which is proven then. */
+  readonly proven?: Release | null;
   readonly cached: ReadonlySet<BuildKey>;
   /** Service -> inputs hash of the release command that last succeeded in this environment. */
   readonly commandsDone: Readonly<Record<string, string>>;
@@ -56,15 +58,17 @@ export const fullWeight = 10_000;
 
 export function planRollout(facts: PlanFacts): RolloutPlan {
   const { release, live, kind } = facts;
-  const liveWorkloads = new Set(live?.services.map((s) => s.workload.id) ?? []);
+  const liveWorkloads = workloadsOf(live);
+  const lasting = workloadsOf(facts.proven === undefined ? live : facts.proven);
   const fresh = release.services.filter((s) => !liveWorkloads.has(s.workload.id));
+  const own = release.services.filter((s) => !liveWorkloads.has(s.workload.id) || !lasting.has(s.workload.id));
   return {
     kind,
     release: release.id,
     from: live?.id ?? null,
     builds: fresh.map((s) => ({ service: s.service, key: s.build.key, cached: facts.cached.has(s.build.key) })),
     releaseCommands: kind === 'rollback' ? [] : release.services.flatMap((s) => neededCommand(s, facts.commandsDone)),
-    starts: fresh.filter((s) => s.workload.kind !== 'static').map((s) => plannedStart(s, live)),
+    starts: own.filter((s) => s.workload.kind !== 'static').map((s) => plannedStart(s, live)),
     unchanged: release.services.filter((s) => liveWorkloads.has(s.workload.id)).map((s) => s.service),
     smoke: release.smoke,
     steps: stepsOf(release, live, kind),
@@ -77,6 +81,13 @@ export function planRollout(facts: PlanFacts): RolloutPlan {
     notes: facts.notes,
   };
 }
+
+const workloadsOf = (release: Release | null): ReadonlySet<WorkloadId> =>
+  new Set(release?.services.map((s) => s.workload.id) ?? []);
+
+/** Starts of what does not run yet: the others are only made to stay. */
+export const realStarts = (plan: RolloutPlan): readonly PlannedStart[] =>
+  plan.starts.filter((s) => !plan.unchanged.includes(s.service));
 
 function neededCommand(s: ReleasedService, done: Readonly<Record<string, string>>): RolloutPlan['releaseCommands'] {
   const command = s.releaseCommand;
@@ -108,7 +119,8 @@ function stepsOf(release: Release, live: Release | null, kind: RolloutKind): rea
 export function replicasAt(plan: RolloutPlan, start: PlannedStart, step: number): number {
   if (plan.strategy !== 'rolling' || plan.steps.length === 1) return start.replicas;
   const weight = plan.steps[Math.max(0, Math.min(step, plan.steps.length - 1))] ?? fullWeight;
-  return Math.max(1, Math.ceil((start.replicas * weight) / fullWeight));
+  // Weights are rounded to a basis point: that alone asks for no instance more.
+  return Math.max(1, Math.ceil((start.replicas * (weight - 1)) / fullWeight));
 }
 
 /** One line per operation, in order: exactly what the run does. */
@@ -119,7 +131,8 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
       b.cached ? `use build of ${b.service} (${b.key.slice(0, 12)}, kept)` : `build ${b.service} (${b.key.slice(0, 12)})`,
     );
   for (const c of plan.releaseCommands) lines.push(`run once for ${c.service}: ${c.run} (at most ${seconds(c.timeout)})`);
-  for (const s of plan.starts)
+  const starts = realStarts(plan);
+  for (const s of starts)
     if (s.when === 'before') lines.push(`start ${s.service} x${replicasAt(plan, s, 0)}, healthy within ${seconds(s.deadline)}`);
   for (const name of plan.unchanged) lines.push(`keep ${name} as it runs`);
   if (plan.smoke.length > 0) lines.push(`check ${plan.smoke.map((c) => c.path).join(' ')} on the new release`);
@@ -128,7 +141,7 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
     if (plan.strategy === 'rolling' && i > 0) lines.push(`grow to ${percent(weight)} of the instances, wait until healthy`);
     lines.push(last ? 'move all traffic' : `move ${percent(weight)} of traffic${plan.strategy === 'canary' ? ', watch' : ''}`);
   });
-  for (const s of plan.starts) if (s.when === 'switch') lines.push(`stop the old ${s.service}, then start the new one`);
+  for (const s of starts) if (s.when === 'switch') lines.push(`stop the old ${s.service}, then start the new one`);
   if (plan.smoke.length > 0) lines.push('check the same on the route');
   lines.push(`bake ${seconds(plan.bake)}${plan.from && plan.warm ? `, ${plan.from} kept warm` : ''}`);
   if (plan.from) lines.push(`stop what only ${plan.from} needs`);

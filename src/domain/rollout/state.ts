@@ -61,6 +61,8 @@ export type Effect =
   | { readonly type: 'smoke-candidate' }
   /** Publish the environment's traffic (decided and stored with this effect) and wait until every worker serves it. */
   | { readonly type: 'publish' }
+  /** Wait until the release that traffic is to go back to serves; it was not kept warm. */
+  | { readonly type: 'warm-up' }
   /** Run the smoke list on the public route. */
   | { readonly type: 'smoke-route' };
 
@@ -96,6 +98,8 @@ export interface Rollout {
   readonly commandsLeft: readonly string[];
   /** Workloads of the plan that must be healthy at this point, and how they are. */
   readonly health: Readonly<Record<WorkloadId, WorkloadHealth>>;
+  /** Most of them that were healthy at once while they started. */
+  readonly mostHealthy: number;
   /** The candidate passed its smoke list; waits for clearance. */
   readonly verified: boolean;
   readonly routeSmokePassed: boolean;

@@ -114,7 +114,10 @@ function keepHolding(before: Rollout, inner: Decision, reason: Reason, now: Inst
     };
   }
   const held = hold(next, reason, now);
-  return { ...inner, rollout: next.phase === before.heldIn ? { ...held, clockLeft: before.clockLeft } : held };
+  // The clock stands where it stood, unless what has happened started a new one or made it needless.
+  const same = next.phase === before.heldIn && next.stepServed === before.stepServed && before.clockLeft !== null;
+  const clockLeft = same && held.clockLeft !== null ? before.clockLeft : held.clockLeft;
+  return { ...inner, rollout: { ...held, clockLeft } };
 }
 
 const paused: Reason = { code: 'PAUSED', message: 'Paused by a person.' };
@@ -145,6 +148,7 @@ export function newRollout(facts: {
     trafficMoved: false,
     commandsLeft: [],
     health: {},
+    mostHealthy: 0,
     verified: false,
     routeSmokePassed: false,
     baseline: { requests: 0, errors: 0 },

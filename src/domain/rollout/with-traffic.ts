@@ -56,9 +56,11 @@ export function onShifting(rollout: Rollout, event: RolloutEvent, now: Instant):
     case 'tick':
       return isDue(rollout, now) ? stepTimedOut(rollout, now) : stay(rollout);
     case 'promoted':
-      return rollout.stepServed && !isGrowing(rollout)
-        ? skipToLast(rollout, now)
-        : { rollout: { ...rollout, plan: lastStepOnly(rollout) } };
+      if (!rollout.stepServed) return { rollout: { ...rollout, plan: lastStepOnly(rollout) } };
+      // What grows grows to the end at once, and has to be healthy anew at its full number.
+      return isGrowing(rollout)
+        ? { rollout: openStep({ ...rollout, plan: lastStepOnly(rollout) }, now) }
+        : skipToLast(rollout, now);
     case 'aborted':
       return undo(rollout, aborted, now, true);
     case 'superseded':
@@ -100,7 +102,16 @@ function nextStep(rollout: Rollout, now: Instant): Decision {
 
 /** After a hold: takes the step that became possible in the meantime. */
 export const goOn = (rollout: Rollout, now: Instant): Decision =>
-  rollout.phase === 'shifting' && grown(rollout) ? nextStep(rollout, now) : stay(rollout);
+  rollout.phase === 'shifting' && (grown(rollout) || passed(rollout, now)) ? nextStep(rollout, now) : stay(rollout);
+
+/** A canary whose served step has its verdict. */
+const passed = (rollout: Rollout, now: Instant): boolean =>
+  rollout.plan.strategy === 'canary' &&
+  rollout.stepServed &&
+  !isLastStep(rollout) &&
+  allHealthy(rollout) &&
+  rollout.gate !== null &&
+  gateVerdict(rollout.gate, now).kind === 'pass';
 
 const lastStepOnly = (rollout: Rollout): Rollout['plan'] => ({
   ...rollout.plan,
@@ -122,7 +133,7 @@ function judgeStep(before: Rollout, event: Extract<RolloutEvent, { type: 'traffi
   const judged: Rollout = { ...rollout, gate };
   if (verdict.kind === 'fail') return undo(judged, { code: 'GATE_FAILED', message: verdict.reason }, now);
   const watched = verdict.kind === 'unknown' ? stopClock(judged, now) : startClock(judged, now);
-  if (verdict.kind === 'pass' && watched.plan.strategy === 'canary' && allHealthy(watched)) return nextStep(watched, now);
+  if (passed(watched, now)) return nextStep(watched, now);
   return { rollout: watched };
 }
 
@@ -243,11 +254,21 @@ export function undo(rollout: Rollout, reason: Reason, now: Instant, byPerson = 
     reason,
     endsAs: rollout.endsAs ?? 'rolled-back',
   };
+  if (target !== null && !keptWarm(rollout)) return { rollout: ask(back, { type: 'warm-up' }) };
   return { rollout: ask(back, { type: 'publish' }), arms: allOn(target) };
 }
 
+/** Whether the release to go back to has been running all the time. One that was stopped is started before it gets traffic. */
+const keptWarm = (rollout: Rollout): boolean =>
+  rollout.phase === 'baking' ? rollout.plan.warm : rollout.fallback === null || rollout.fallback === rollout.from;
+
 export function onRollingBack(rollout: Rollout, event: RolloutEvent, now: Instant): Decision {
   switch (event.type) {
+    case 'warmed-up': {
+      if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
+      const warmed: Rollout = { ...settle(rollout, event.effect), deadline: clockIn(now, restoreDeadline) };
+      return { rollout: ask(warmed, { type: 'publish' }), arms: allOn(rollout.fallback ?? rollout.from) };
+    }
     case 'published': {
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
       const restored: Rollout = { ...rollout, times: { ...rollout.times, restoreMs: event.took } };

@@ -225,7 +225,7 @@ export class MachineRuntime {
   #begin(command: OneOff): Run {
     const { takes = 200, exitCode = 0, lost = false } = this.commands.get(command.workload.id) ?? {};
     const began = this.#time.now;
-    let settle = (_: OneOffResult): void => undefined;
+    let settle: (result: OneOffResult) => void = () => undefined;
     const run: Run = {
       over: false,
       done: new Promise((resolve) => {

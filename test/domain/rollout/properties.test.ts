@@ -186,6 +186,8 @@ function resultOf(
     case 'smoke-candidate':
     case 'smoke-route':
       return act.good ? { type: 'smoke-passed', effect } : { type: 'smoke-failed', effect, reason };
+    case 'warm-up':
+      return { type: 'warmed-up', effect };
     case 'publish':
       return { type: 'published', effect, took: millis(3), wall: 0 as never };
   }

@@ -25,6 +25,7 @@ const samples: { readonly [Type in RolloutEventType]: Extract<RolloutEvent, { ty
   'smoke-failed': { type: 'smoke-failed', effect: 'x', reason },
   cleared: { type: 'cleared', from: null, fallback: null, baseline: { requests: 0, errors: 0 } },
   published: { type: 'published', effect: 'x', took: millis(1), wall: 0 as never },
+  'warmed-up': { type: 'warmed-up', effect: 'x' },
   traffic: { type: 'traffic', counts: {}, observing: true },
   tick: { type: 'tick' },
   promoted: { type: 'promoted' },

@@ -148,6 +148,7 @@ export class World {
       kind,
       release,
       live: this.live(),
+      proven: this.environment.proven === null ? null : (this.releases.get(this.environment.proven) ?? null),
       cached: kind === 'rollback' ? new Set(release.services.map((s) => s.build.key)) : new Set(),
       commandsDone: this.environment.commandsDone,
       running: new Set(),
