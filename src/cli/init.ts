@@ -1,17 +1,17 @@
-import { access, writeFile } from 'node:fs/promises';
+import { access, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
-import { detect } from '../config/detect/detect.ts';
-import { detectedFile } from '../config/detect/to-file.ts';
 import { folderReader } from '../config/folder-reader.ts';
-import { appNameOf } from '../config/load.ts';
+import { initialFile } from '../config/init.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import { plain } from './format.ts';
 import type { Invocation } from './invocation.ts';
 import { whichFolder } from './which-app.ts';
 
-/** Writes what a deploy without a file would assume, for people to read and change. @throws FILE_EXISTS, NOTHING_DETECTED */
+/**
+ * Writes what a deploy without a file would assume, and says why, for people to read and change.
+ * @throws FILE_EXISTS (without force), NOTHING_DETECTED, NO_APP_HERE
+ */
 export async function init(
   invocation: Invocation,
   folder: string | undefined,
@@ -19,21 +19,17 @@ export async function init(
 ): Promise<ExitCode> {
   const { terminal } = invocation;
   const root = await whichFolder(invocation, folder);
-  for (const name of ['signalbox.yaml', 'signalbox.yml']) {
-    if (!force && (await isThere(join(root, name))))
-      throw new SignalboxError('FILE_EXISTS', `${join(root, name)} is there already.`);
-  }
-  const reader = folderReader(root);
-  const detection = await detect(reader);
   const file = join(root, 'signalbox.yaml');
-  const { smoke, services } = detectedFile(detection);
-  await writeFile(file, stringify({ app: appNameOf(reader.folderName), services, ...(smoke.length > 0 ? { smoke } : {}) }));
-  terminal.result({ file, findings: detection.findings });
-  for (const { text, file: where, line, kind } of detection.findings) {
-    const evidence = where === undefined ? '' : terminal.paint.dim(`  (${where}${line === undefined ? '' : `:${line}`})`);
-    terminal.say(`${kind === 'note' ? terminal.paint.yellow('note:') : terminal.paint.green('✓')} ${plain(text)}${evidence}`);
-  }
-  terminal.say(`Wrote ${file}. Next: \`signalbox plan\`, then \`signalbox deploy\`.`);
+  const other = join(root, 'signalbox.yml');
+  if (await isThere(other))
+    throw new SignalboxError('FILE_EXISTS', `${other} is there already.`, { hint: 'Edit it, or remove it first.' });
+  if (!force && (await isThere(file))) throw new SignalboxError('FILE_EXISTS', `${file} is there already.`);
+  const { text, explanation } = await initialFile(folderReader(root));
+  await writeFile(`${file}.new`, text);
+  await rename(`${file}.new`, file);
+  terminal.result({ file, explanation, text });
+  for (const line of explanation) terminal.say(`  ${plain(line)}`);
+  terminal.say(`${terminal.paint.green('✓')} Wrote ${file}. Next: commit it, \`signalbox plan\`, \`signalbox deploy\`.`);
   return exitCodes.done;
 }
 
