@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /**
  * What makes a process this very process: its pid alone may belong to somebody else a moment later, and starts again from low
@@ -105,8 +106,10 @@ export async function markedProcesses(): Promise<
   const reads = living.flatMap(({ pid, stat }) => {
     const known = markers.get(pid);
     if (known?.startTime === stat.startTime) return known.marker === undefined ? [known.read] : [];
-    const read = readMarker(pid).then((marker) => {
+    if (stat.group === 0) return []; // A thread of the kernel.
+    const read = readMarker(pid, stat.startTime).then((marker) => {
       entry.marker = marker;
+      if (marker === undefined && markers.get(pid) === entry) markers.delete(pid);
     });
     const entry: { readonly startTime: number; marker: string | null | undefined; readonly read: Promise<void> } = {
       startTime: stat.startTime,
@@ -123,10 +126,22 @@ export async function markedProcesses(): Promise<
   });
 }
 
-async function readMarker(pid: number): Promise<string | null> {
-  const text = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-  return environmentValue(text, markerName);
+/**
+ * Empty while a process is being replaced by another program, and for programs that cleared it: tried a few times, and believed of
+ * older processes only.
+ */
+async function readMarker(pid: number, startTime: number): Promise<string | null | undefined> {
+  for (let attempt = 0; attempt < 4; attempt++) {
+    if (attempt > 0) await wait(3);
+    const text = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+    if (text !== '') return environmentValue(text, markerName);
+  }
+  return uptimeTicks() - startTime > settledTicks ? null : undefined;
 }
+
+/** Two seconds; the kernel counts in hundredths. */
+const settledTicks = 200;
+const uptimeTicks = (): number => Number.parseFloat(readFileSync('/proc/uptime', 'latin1')) * 100;
 
 /** Value of a variable in the text of /proc/pid/environ. */
 export function environmentValue(environ: string, name: string): string | null {

@@ -72,7 +72,7 @@ describe('an app that ignores PORT', () => {
     await runtime.ensure(workload, ensured({ FIXED_PORT: `${port}` }));
     const { fault } = await faulty(runtime, workload);
     expect(fault).toMatchObject({ code: 'PORT_IGNORED', message: expect.stringContaining(`port ${port} `) as string });
-    expect(seen).toContain('PORT_IGNORED');
+    await eventually('the event', () => Promise.resolve(seen.includes('PORT_IGNORED')));
   });
 
   it('gets a network of its own as root: two copies run side by side, and nothing of it is left', async ({ skip }) => {
