@@ -47,11 +47,11 @@ async function controlPlaneKills(scene: Scene): Promise<{ kills: Kill[]; report:
         const kill = await killControlPlane(scene, decisions, { cell, version: String(version) });
         if (!kill.hit && attempt < tries) continue;
         kills.push(kill);
-        const { started, dropped } = load.totals();
+        const { started, drops } = load.totals();
         const outcome = kill.hit
           ? `back after ${Math.round(kill.backMs)} ms, ${kill.faults.join('; ') || 'all well'}`
           : 'never seen';
-        process.stdout.write(`control plane, ${cell.name}: ${outcome}; ${started} requests, ${dropped} dropped\n`);
+        process.stdout.write(`control plane, ${cell.name}: ${outcome}; ${started} requests, dropped: ${summary(drops)}\n`);
         break;
       }
     }
@@ -77,6 +77,11 @@ async function otherKills(scene: Scene): Promise<(PartKill & { dropped: number }
     }
   }
   return results;
+}
+
+function summary(drops: LoadReport['drops']): string {
+  const kinds = Object.entries(drops).filter(([, count]) => count > 0);
+  return kinds.length === 0 ? '0' : kinds.map(([kind, count]) => `${count} ${kind}`).join(', ');
 }
 
 interface Outcome {

@@ -32,6 +32,9 @@ await withInstallation(async ({ installation, folder }) => {
         ['app: benched', `app: benched-${number}`],
         ['benched.localhost', `benched-${number}.localhost`],
         ['benched.localhost', `benched-${number}.localhost`],
+        // The product's defaults; the bench's app is probed faster.
+        ['interval: 200ms', 'interval: 1s'],
+        ['interval: 200ms', 'interval: 1s'],
       ],
     });
     await repository.commit('1');

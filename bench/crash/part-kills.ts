@@ -1,3 +1,4 @@
+import type { ListBody, RolloutBody } from '../../src/api/contract.ts';
 import { instanceOf } from '../kit/parts.ts';
 import { kill, type ProcessSeen, waitFor } from '../kit/processes.ts';
 import { killNow } from './control-plane-kills.ts';
@@ -49,25 +50,20 @@ const keeper: Measure = async ({ installation }) => {
     const now = await installation.parts();
     return now.keeper.length === 1 ? now : undefined;
   });
-  const pids = (seen: readonly ProcessSeen[]): string =>
-    seen
-      .map(({ pid }) => pid)
-      .sort((a, b) => a - b)
-      .join(' ');
-  const same = pids(before.workers) === pids(after.workers) && pids(before.instances) === pids(after.instances);
-  return {
-    backMs: performance.now() - killedAt,
-    faults: same ? [] : ['workers or instances were started again instead of adopted'],
-  };
+  // Those of an older release may have ended meanwhile; none may be new.
+  const known = new Set([...before.workers, ...before.instances].map(({ pid }) => pid));
+  const started = [...after.workers, ...after.instances].filter(({ pid }) => !known.has(pid));
+  const faults = started.length === 0 ? [] : [`${started.length} processes were started again instead of adopted`];
+  return { backMs: performance.now() - killedAt, faults };
 };
 
 /** Everything at once, as when the power fails; then `up`, as at the next boot. */
 const reboot: Measure = async ({ installation, http }) => {
   const served = (await ask(http, '/'))?.app;
-  const rollouts = async (): Promise<number> =>
-    (await installation.api<{ items: unknown[] }>('GET', '/v1/apps/benched/environments/production/rollouts?limit=1000')).items
-      .length;
-  const before = await rollouts();
+  const newest = async (): Promise<string | undefined> =>
+    (await installation.api<ListBody<RolloutBody>>('GET', '/v1/apps/benched/environments/production/rollouts?limit=1')).items[0]
+      ?.id;
+  const before = await newest();
   await end((await installation.parts()).all);
   await waitFor('the end of every process', 10_000, async () =>
     (await installation.parts()).all.length === 0 ? true : undefined,
@@ -80,7 +76,7 @@ const reboot: Measure = async ({ installation, http }) => {
   const now = (await ask(addresses.http, '/'))?.app;
   if (now !== served) faults.push(`version ${now} serves instead of ${served}`);
   if (addresses.http !== http) faults.push(`traffic is on port ${addresses.http} instead of ${http}`);
-  if ((await rollouts()) !== before) faults.push('a rollout was made to restore what was live');
+  if ((await newest()) !== before) faults.push('a rollout was made to restore what was live');
   return { backMs, faults };
 };
 
@@ -93,7 +89,10 @@ export const partKills: Readonly<Record<string, Measure>> = {
 };
 
 export async function killPart(scene: Scene, part: string): Promise<PartKill> {
-  const { backMs, faults = [] } = await partKills[part]!(scene);
+  const { backMs, faults = [] } = await partKills[part]!(scene).catch((error: unknown) => ({
+    backMs: Number.POSITIVE_INFINITY,
+    faults: [String(error)],
+  }));
   const wrong = await unsettled(scene);
   return { part, backMs, faults: wrong === undefined ? faults : [...faults, wrong] };
 }
