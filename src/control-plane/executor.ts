@@ -1,5 +1,5 @@
 import { resolveReferences } from '../domain/links.ts';
-import type { Release, ReleasedService } from '../domain/release.ts';
+import type { Release, ReleasedService, Workload } from '../domain/release.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import type { Effect, Reason, Rollout } from '../domain/rollout/state.ts';
 import type { SmokeCheck } from '../domain/spec.ts';
@@ -177,6 +177,7 @@ export function createExecutor(ports: ExecutorPorts): Executor {
 
   async function run(id: string, effect: Effect, rollout: Rollout): Promise<void> {
     const control = new AbortController();
+    const commanded = effect.type === 'release-command' ? workloadOf(rollout, effect.service) : undefined;
     running.set(id, control);
     for (let wait = 250; !control.signal.aborted && !stopped; wait = Math.min(wait * 2, 5000)) {
       try {
@@ -190,6 +191,20 @@ export function createExecutor(ports: ExecutorPorts): Executor {
       }
     }
     running.delete(id);
+    if (commanded && !plant.rollout(rollout.id)) await forgetUnused(commanded).catch(ports.onFault);
+  }
+
+  const workloadOf = (rollout: Rollout, service: string): Workload | undefined =>
+    plant
+      .releases()
+      .get(rollout.release)
+      ?.services.find((s) => s.service === service)?.workload;
+
+  /** Of a workload whose release command ended the rollout no instance ever ran: nobody else would find what it left. */
+  async function forgetUnused({ id }: Workload): Promise<void> {
+    const needed = [...plant.releases().values()].some((r) => r.services.some((s) => s.workload.id === id));
+    const observed = await runtime.observe();
+    if (!needed && !observed.some((o) => o.workload === id)) await runtime.forget(id);
   }
 
   return {
