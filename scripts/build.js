@@ -15,6 +15,9 @@ export const programs = {
   'keeper/main': 'src/keeper/main.ts',
   'proxy/main': 'src/proxy/main.ts',
   'adapters/store/sqlite/worker': 'src/adapters/store/sqlite/worker.ts',
+  // Of a checkout alone (package.json keeps them out of the package).
+  'demo/main': 'bench/demo/main.ts',
+  'demo/load-client': 'bench/load/client.ts',
 };
 
 /** @param clean also removes what an earlier build left and this one does not need. */

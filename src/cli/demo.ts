@@ -21,6 +21,6 @@ export async function demo({ terminal }: Invocation, options: DemoOptions): Prom
     throw new SignalboxError('NO_SOURCE', `The demo needs a checkout of Signalbox; ${fileURLToPath(program)} is not there.`, {
       hint: 'Clone the repository, then run `npm ci && npm run demo` in it.',
     });
-  const { demo: run } = (await import(program.href)) as DemoProgram;
-  return run(terminal, options);
+  const compiled = (await import(program.href)) as DemoProgram;
+  return compiled.demo(terminal, options);
 }

@@ -62,11 +62,32 @@ test('events arrive numbered while the response is still open', async () => {
     signal: AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]),
   })
   assert.equal(response.headers.get('content-type'), 'text/event-stream')
+  assert.equal(response.headers.get('x-version'), 'v1')
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
   while (!text.includes('id: 2\n')) text += (await reader.read()).value
   assert.match(text, /^id: 1\ndata: {"sequence":1,"version":"v1"}\n\n/)
   stop.abort()
+})
+
+test('a stream that was cut goes on with the next number', async () => {
+  const stop = new AbortController()
+  const response = await fetch(`${app.url}/events`, {
+    headers: { 'last-event-id': '41' },
+    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]),
+  })
+  const { value } = await response.body.pipeThrough(new TextDecoderStream()).getReader().read()
+  assert.match(value, /^id: 42\n/)
+  stop.abort()
+})
+
+test('a POST is greeted by name and by the version that answers', async () => {
+  const response = await fetch(`${app.url}/greet`, { method: 'POST', body: 'Ada' })
+  assert.equal(response.headers.get('x-version'), 'v1')
+  assert.equal(await response.text(), 'Hello, Ada\n')
+  const asked = await fetch(`${app.url}/greet`)
+  assert.equal(asked.status, 405)
+  assert.equal(asked.headers.get('allow'), 'POST')
 })
 
 test('another release.js is another version, and its errors are 500s beside a good health check', async (t) => {

@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { ReasonBody, StatusBody } from '../../src/api/contract.ts';
+import { type ApiClient, openClient } from '../../src/cli/client.ts';
+import { partsFinder } from '../kit/parts.ts';
+import { kill, waitFor } from '../kit/processes.ts';
+import { checkoutRoot } from '../load/program.ts';
+
+/** The last object of `deploy --json`. */
+export interface DeployOutcome {
+  readonly rolloutId: string;
+  readonly release: string;
+  readonly phase: string;
+  readonly durationMs: number;
+  readonly switchMs: number | null;
+  readonly restoreMs: number | null;
+  readonly requests: { readonly served: number; readonly dropped: number };
+  readonly reason?: ReasonBody;
+}
+
+/** A Signalbox of the demo's own: beside whatever else runs here, and gone without a trace afterwards. */
+export interface Place {
+  /** Holds `home` and the app's repository. */
+  readonly folder: string;
+  readonly home: string;
+  readonly http: number;
+  readonly api: ApiClient;
+  /** Runs the command line on this home and returns the JSON it printed. @throws Error when it printed none. */
+  cli(...words: string[]): Promise<{ readonly exitCode: number; readonly body: unknown }>;
+  /** Ends everything that was started here and removes the folder. */
+  remove(): Promise<void>;
+}
+
+/** @param variables the user's environment; settings of another Signalbox in it are left out. @throws Error with what `up` said. */
+export async function openPlace(variables: Readonly<Record<string, string>>): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'signalbox-demo-'));
+  // As root, instances belong to another user, who must get through.
+  await chmod(folder, 0o711);
+  const home = join(folder, 'home');
+  const foreign = Object.entries(variables).filter(([name]) => !/^(SIGNALBOX|GIT)_/.test(name));
+  const env = {
+    ...Object.fromEntries(foreign),
+    SIGNALBOX_HOME: home,
+    SIGNALBOX_HTTP_PORT: '0',
+    SIGNALBOX_HTTPS_PORT: '0',
+    SIGNALBOX_API_PORT: '0',
+  };
+  const cli = (...words: string[]) => runCli(words, env);
+  const findParts = partsFinder(home);
+  const remove = async (): Promise<void> => {
+    // The keeper names the installation's other processes: look before it goes.
+    await findParts();
+    await cli('down', '--all', '--json').catch(() => undefined);
+    await waitFor('the end of every process of the demo', 10_000, async () => {
+      const { controlPlane, keeper, workers, instances } = await findParts();
+      const left = [...controlPlane, ...keeper, ...workers, ...instances];
+      for (const seen of left) await kill(seen, 'SIGKILL');
+      return left.length === 0 ? true : undefined;
+    });
+    // Below a temporary folder that other users cannot enter, root's instances worked elsewhere.
+    const elsewhere = await readlink(join(home, 'artifacts')).catch(() => null);
+    if (elsewhere !== null) await rm(dirname(elsewhere), { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const { body } = await cli('up', '--detach', '--json');
+    const said = body as { readonly http?: number; readonly api?: number; readonly error?: { readonly message: string } };
+    if (said.http === undefined || said.api === undefined)
+      throw new Error(`Signalbox did not start: ${said.error?.message ?? JSON.stringify(body)}`);
+    const token = (await readFile(join(home, 'keys/api-token'), 'utf8')).trim();
+    return {
+      folder,
+      home,
+      http: said.http,
+      api: openClient({ url: `http://127.0.0.1:${said.api}`, token, name: `the control plane of ${home}` }),
+      cli,
+      remove,
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** The environment that holds the app, once it is known. */
+export const environmentOf = async (api: ApiClient, app: string): Promise<StatusBody['environments'][number] | undefined> =>
+  (await api.get<StatusBody>('/v1/status')).environments.find((environment) => environment.app === app);
+
+async function runCli(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly exitCode: number; readonly body: unknown }> {
+  // A session of its own: Ctrl-C reaches the demo alone, which then ends the rest in order.
+  const child = spawn(process.execPath, [join(checkoutRoot(), 'bin/signalbox.js'), ...words], {
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err = (err + text).slice(-4000);
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  const last = out.trim().split('\n').at(-1) ?? '';
+  try {
+    return { exitCode: code ?? 1, body: JSON.parse(last) as unknown };
+  } catch {
+    throw new Error(`signalbox ${words.join(' ')} ended with ${code} and without JSON: ${(out + err).slice(-2000)}`);
+  }
+}

@@ -1,0 +1,62 @@
+import { duration, plain } from '../../src/cli/format.ts';
+import type { Paint } from '../../src/cli/terminal.ts';
+import type { Claim, Seen } from './claims.ts';
+import type { Place } from './place.ts';
+import { helloHost, load } from './traffic.ts';
+
+/** What happened, for people: every figure is one that was counted. */
+export function summaryOf(seen: Seen, paint: Paint): readonly string[] {
+  const { v2, v3 } = seen.deploys;
+  const { ok, appErrors, dropped, connectionsOpened, events, orders } = seen.load;
+  const count = (value: number): string => value.toLocaleString('en-GB');
+  const none = (value: number): string => (value === 0 ? paint.green('0') : paint.red(String(value)));
+  const row = (name: string, says: string): string => `  ${paint.bold(name.padEnd(10))}${says}`;
+  return [
+    paint.bold('What happened, as the clients counted it (they never retry)'),
+    row(
+      'requests',
+      `${count(ok)} served, dropped: ${none(dropped)}  ${paint.dim(`${count(orders.sent)} of them POST, ${count(connectionsOpened)} connections`)}`,
+    ),
+    row(
+      'streams',
+      `${load.streams} event streams, ${count(events.messages)} events, none lost or repeated, ${events.cleanEnds} moved at a switch`,
+    ),
+    row(
+      'v2',
+      `switched in ${timeOf(v2.switchMs)}  ${paint.dim(`deploy --json: ${count(v2.requests.served)} served, ${v2.requests.dropped} dropped`)}`,
+    ),
+    row('v3', `passed every check, took all traffic, then broke: ${count(appErrors)} visitors saw an error`),
+    row(
+      '',
+      `${paint.yellow('rolled back by itself')} in ${timeOf(v3.restoreMs)}  ${paint.dim(`deploy --json: ${count(v3.requests.served)} served, ${v3.requests.dropped} dropped`)}`,
+    ),
+    row('reason', `${plain(v3.reason?.message ?? 'none')} ${paint.dim(`[${v3.reason?.code ?? '-'}]`)}`),
+    row('now', `${seen.serving ?? 'nothing'} serves again`),
+  ];
+}
+
+export function claimLines(claims: readonly Claim[], paint: Paint): readonly string[] {
+  return claims
+    .filter(({ holds }) => !holds)
+    .map(({ says, seen }) => `${paint.red('✗ not true:')} ${says}. Seen instead: ${plain(seen).slice(0, 1000)}`);
+}
+
+/** What to do with the app that is up now. */
+export function nextSteps(place: Place, repository: string, paint: Paint): readonly string[] {
+  const home = `--home ${place.home}`;
+  return [
+    `${paint.bold('The app is up:')} ${paint.cyan(`http://${helloHost}:${place.http}/`)}`,
+    '',
+    paint.bold('Try next, in another terminal in this folder'),
+    `  npx signalbox status ${home}`,
+    `  npx signalbox rollouts --app hello ${home}`,
+    `  npx signalbox events --app hello ${home}`,
+    `  edit ${repository}/release.js, then`,
+    `  npx signalbox deploy ${repository} --dirty ${home}`,
+    `  npx signalbox rollback --app hello ${home}`,
+    '',
+    paint.dim('Ctrl-C ends it all and removes what it has made.'),
+  ];
+}
+
+const timeOf = (ms: number | null): string => (ms === null ? '?' : duration(ms));
