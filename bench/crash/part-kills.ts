@@ -53,7 +53,10 @@ const keeper: Measure = async ({ installation }) => {
   // Those of an older release may have ended meanwhile; none may be new.
   const known = new Set([...before.workers, ...before.instances].map(({ pid }) => pid));
   const started = [...after.workers, ...after.instances].filter(({ pid }) => !known.has(pid));
-  const faults = started.length === 0 ? [] : [`${started.length} processes were started again instead of adopted`];
+  const faults =
+    started.length === 0
+      ? []
+      : [`started again instead of adopted: ${started.map(({ argv }) => argv.join(' ').slice(0, 120)).join('; ')}`];
   return { backMs: performance.now() - killedAt, faults };
 };
 
