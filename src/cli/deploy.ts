@@ -4,6 +4,7 @@ import type { Invocation } from './invocation.ts';
 import { outcomeOf } from './outcome.ts';
 import { environmentPath } from './paths.ts';
 import { watchRollout } from './rollout-view.ts';
+import { submitRollout } from './submit-rollout.ts';
 import { submitSource } from './submit-source.ts';
 
 export interface DeployOptions {
@@ -17,7 +18,12 @@ export interface DeployOptions {
 export async function deploy(invocation: Invocation, folder: string | undefined, options: DeployOptions): Promise<ExitCode> {
   const api = await invocation.api();
   const { app, body } = await submitSource(invocation, api, { folder, ...options });
-  const accepted = await api.post<AcceptedBody>(`${environmentPath(app, invocation.environment)}/deploys`, body);
+  const accepted = await submitRollout(api, {
+    path: environmentPath(app, invocation.environment),
+    collection: 'deploys',
+    body,
+    isOurs: ({ kind, sha }) => kind === 'deploy' && sha === body.sha,
+  });
   if (options.detach !== true) return watchRollout(invocation, api, { id: accepted.rolloutId, until: options.until ?? 'end' });
   return reportAccepted(invocation, accepted);
 }

@@ -3,6 +3,7 @@ import type { RolloutBody } from '../api/contract.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { ApiClient } from './client.ts';
 import { RefusedError } from './failure.ts';
+import { patienceMs as defaultPatienceMs, isPassing } from './patience.ts';
 
 export interface Following {
   readonly id: string;
@@ -22,7 +23,7 @@ export interface Following {
  * aborted first. @throws CONTROL_PLANE_UNREACHABLE when it stays away, RefusedError when it knows no such rollout.
  */
 export async function followRollout(api: ApiClient, following: Following): Promise<RolloutBody | null> {
-  const { id, signal, onLost, patienceMs = 60_000 } = following;
+  const { id, signal, onLost, patienceMs = defaultPatienceMs } = following;
   let seen: RolloutBody | null = null;
   let lastContact = performance.now();
   for (let wait = 100; !signal.aborted; wait = Math.min(wait * 2, 2000)) {
@@ -38,7 +39,7 @@ export async function followRollout(api: ApiClient, following: Following): Promi
       }
     } catch (error) {
       if (signal.aborted) break;
-      if (!isPassing(error)) throw error;
+      if (!isPassing(error) && !(error instanceof RefusedError && error.problem.retryable)) throw error;
       if (performance.now() - lastContact > patienceMs) throw gone(following.id, patienceMs, error);
     }
     onLost?.();
@@ -50,10 +51,6 @@ export async function followRollout(api: ApiClient, following: Following): Promi
 /** Nothing more happens without a person: ended, or held for a reason of its own. A pause is somebody's and will end. */
 export const isSettled = (body: RolloutBody, until: 'end' | 'live'): boolean =>
   body.ended || (until === 'live' && body.live) || (body.phase === 'held' && body.reason?.code !== 'PAUSED');
-
-const isPassing = (error: unknown): boolean =>
-  (error instanceof RefusedError && error.problem.retryable) ||
-  (error instanceof SignalboxError && error.code === 'CONTROL_PLANE_UNREACHABLE');
 
 const gone = (id: string, patienceMs: number, cause: unknown): SignalboxError =>
   new SignalboxError('CONTROL_PLANE_UNREACHABLE', `The control plane has not answered for ${Math.round(patienceMs / 1000)} s.`, {

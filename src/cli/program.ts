@@ -123,20 +123,15 @@ export function buildProgram(version: string, run: RunVerb): Command {
     .action((service: string | undefined, options: Options & { follow?: boolean; release?: string; tail?: number }) =>
       run(options, async (to) => (await import('./logs.ts')).logs(to, service, options)),
     );
-  verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>
-    run(options, async (to) => (await import('./doctor.ts')).doctor(to)),
-  );
-  program
-    .command('demo')
-    .summary('three releases of a small app under load, and what came of it')
-    .description('Three releases of a small app under load, in a Signalbox of its own that is gone afterwards.')
-    .option('--once', 'end by itself: 0 only if everything it says is true')
-    .addOption(new Option('--sabotage <how>', 'lose one request for real, which it has to notice').choices(['drop']))
-    .option('--json', 'print nothing but JSON')
-    .addHelpText('after', '\nExample:\n  signalbox demo --once')
+  verb('demo', 'ship three releases under load in a Signalbox of its own', 'signalbox demo --once')
+    .option('--once', 'end by itself, with 0 only if everything it says is true')
+    .addOption(new Option('--sabotage <what>', 'make it lose a request, to see that it would say so').choices(['drop']))
     .action((options: Options & { once?: boolean; sabotage?: 'drop' }) =>
       run(options, async (to) => (await import('./demo.ts')).demo(to, options)),
     );
+  verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>
+    run(options, async (to) => (await import('./doctor.ts')).doctor(to)),
+  );
   return program;
 }
 

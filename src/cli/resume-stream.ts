@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { SignalboxError } from '../domain/errors.ts';
 import type { ApiClient } from './client.ts';
-import { RefusedError } from './failure.ts';
+import { patienceMs as defaultPatienceMs, isPassing } from './patience.ts';
 import type { ServerEvent } from './server-events.ts';
 
 export interface ResumableStream {
@@ -15,7 +14,7 @@ export interface ResumableStream {
 /** Follows an endless stream over restarts of the control plane. @throws CONTROL_PLANE_UNREACHABLE, RefusedError */
 export async function* resumeStream(
   api: ApiClient,
-  { path, signal, patienceMs = 60_000 }: ResumableStream,
+  { path, signal, patienceMs = defaultPatienceMs }: ResumableStream,
 ): AsyncIterable<ServerEvent> {
   let lastEventId: string | undefined;
   let lastContact = performance.now();
@@ -32,11 +31,8 @@ export async function* resumeStream(
       connected = true;
       lastContact = performance.now();
     } catch (error) {
-      const passing =
-        (error instanceof RefusedError && error.problem.retryable) ||
-        (error instanceof SignalboxError && error.code === 'CONTROL_PLANE_UNREACHABLE');
       if (signal.aborted) return;
-      if (!passing || !connected || performance.now() - lastContact > patienceMs) throw error;
+      if (!isPassing(error) || !connected || performance.now() - lastContact > patienceMs) throw error;
     }
     await pause(wait, undefined, { signal }).catch(() => undefined);
   }

@@ -1,9 +1,12 @@
-import type { DeployBody, SourceBody } from '../api/contract.ts';
+import type { DeployBody, ListBody, ReleaseBody, SourceBody } from '../api/contract.ts';
 import type { AppName } from '../domain/values.ts';
 import type { ApiClient } from './client.ts';
+import { exitCodes, RefusedError } from './failure.ts';
 import { plain } from './format.ts';
 import type { Invocation } from './invocation.ts';
-import { prepareSource } from './send-source.ts';
+import { environmentPath } from './paths.ts';
+import { patiently } from './patience.ts';
+import { type PreparedSource, prepareSource } from './send-source.ts';
 import { nameIn, whichFolder } from './which-app.ts';
 
 export interface SourceChoice {
@@ -24,24 +27,46 @@ export async function submitSource(
   const name =
     choice.folder !== undefined && given !== undefined && !/[/.]/.test(given) ? given : await nameIn(folder, variables);
   const { ref, dirty = false, strategy } = choice;
-  const source = await prepareSource({ folder, dirty, environment: variables, ...(ref === undefined ? {} : { ref }) });
+  const request = { folder, dirty, environment: variables, ...(ref === undefined ? {} : { ref }) };
+  const known = await knownCommits(api, environmentPath(name, invocation.environment));
+  const send = async (history: readonly string[], quiet: boolean): Promise<{ source: PreparedSource; received: SourceBody }> => {
+    const source = await prepareSource({ ...request, known: history });
+    const interrupted = (): void => void source.dispose().finally(() => process.exit(exitCodes.interrupted));
+    process.once('SIGINT', interrupted);
+    try {
+      if (!quiet) {
+        tellLeftOut(invocation, source.leftOut);
+        terminal.say(`Sending ${name} ${source.sha.slice(0, 7)} ${plain(source.subject)}`);
+      }
+      const path = `/v1/apps/${encodeURIComponent(name)}/source?ref=${encodeURIComponent(source.ref)}`;
+      return { source, received: await patiently(() => api.upload<SourceBody>(path, source.bundle)) };
+    } finally {
+      process.off('SIGINT', interrupted);
+      await source.dispose();
+    }
+  };
+  const { source, received } = await send(known, false).catch((error: unknown) => {
+    // What it kept then may have been tidied away since: send everything.
+    if (known.length > 0 && error instanceof RefusedError && error.problem.code === 'BAD_BUNDLE') return send([], true);
+    throw error;
+  });
+  const body: DeployBody = {
+    sha: received.sha,
+    dirty: source.dirty,
+    folder: '.',
+    folderName: source.folderName,
+    ...(strategy === undefined ? {} : { strategy }),
+  };
+  return { app: name as AppName, body, subject: received.subject };
+}
+
+/** Commits of kept releases: their history need not be sent again. The first call, so an absent control plane is found out here. */
+async function knownCommits(api: ApiClient, path: string): Promise<readonly string[]> {
   try {
-    tellLeftOut(invocation, source.leftOut);
-    terminal.say(`Sending ${name} ${source.sha.slice(0, 7)} ${plain(source.subject)}`);
-    const received = await api.upload<SourceBody>(
-      `/v1/apps/${encodeURIComponent(name)}/source?ref=${encodeURIComponent(source.ref)}`,
-      source.bundle,
-    );
-    const body: DeployBody = {
-      sha: received.sha,
-      dirty: source.dirty,
-      folder: '.',
-      folderName: source.folderName,
-      ...(strategy === undefined ? {} : { strategy }),
-    };
-    return { app: name as AppName, body, subject: received.subject };
-  } finally {
-    await source.dispose();
+    return (await api.get<ListBody<ReleaseBody>>(`${path}/releases?limit=20`)).items.map((release) => release.sha);
+  } catch (error) {
+    if (error instanceof RefusedError && error.problem.code === 'NOT_FOUND') return [];
+    throw error;
   }
 }
 

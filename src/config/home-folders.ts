@@ -39,7 +39,7 @@ async function makeRunFolder(folder: string, uid: number): Promise<void> {
 export async function ensureToken(file: string): Promise<string> {
   const kept = await readToken(file);
   if (kept !== null) return kept;
-  const draft = `${file}.${process.pid}`;
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
   try {
     await link(draft, file);

@@ -88,8 +88,8 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     for (const listener of listeners) listener();
   };
 
-  const accept = async (number: number, kind: 'deploy' | 'rollback'): Promise<Accepted> => {
-    const target = release(number);
+  const accept = async (number: number, kind: 'deploy' | 'rollback', sha?: string): Promise<Accepted> => {
+    const target = release(number, sha === undefined ? {} : { sha });
     const next = { ...rollout(target, {}, { kind }), id: `${kind === 'deploy' ? 'r' : 'b'}${number}` as RolloutId };
     await write({ releases: kind === 'deploy' ? [target] : [], rollouts: [next] });
     void options.onDeploy?.(next.id, standIn);
@@ -104,7 +104,8 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     async deploy(request) {
       record('deploy', request);
       return (
-        options.commands?.deploy?.(request) ?? accept((await store.releases(shopProduction, { limit: 100 })).length + 1, 'deploy')
+        options.commands?.deploy?.(request) ??
+        accept((await store.releases(shopProduction, { limit: 100 })).length + 1, 'deploy', request.sha)
       );
     },
     async plan(request) {

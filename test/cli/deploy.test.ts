@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -222,6 +224,40 @@ describe('a control plane that goes away in the middle', () => {
     const ran = await running.done;
     expect(ran.code).toBe(3);
     expect(onlyJson(ran)).toMatchObject({ phase: 'rolled-back' });
+  });
+});
+
+describe('an answer that is lost on the way', () => {
+  it('does not make a second rollout of the first', async () => {
+    const standIn = await begin({ onDeploy: succeed });
+    let cut = 0;
+    const middle = createServer((client) => {
+      const server = connect(standIn.api.port, '127.0.0.1');
+      client.on('error', () => undefined).on('close', () => server.destroy());
+      server.on('error', () => undefined).on('close', () => client.destroy());
+      client.on('data', (chunk: Buffer) => {
+        server.write(chunk);
+        if (cut > 0 || !chunk.includes('/deploys')) return;
+        cut += 1;
+        server.removeAllListeners('data').once('data', () => client.destroy());
+      });
+      server.on('data', (chunk: Buffer) => client.write(chunk));
+    });
+    middle.listen(0, '127.0.0.1');
+    await once(middle, 'listening');
+    try {
+      const env = { SIGNALBOX_URL: `http://127.0.0.1:${(middle.address() as AddressInfo).port}`, SIGNALBOX_TOKEN: standIn.token };
+      const sha = 'a'.repeat(40);
+      await standIn.write({});
+      const ran = await runCli(['deploy', '--json'], { home: standIn.home.root, cwd: await app(), env });
+      expect(cut).toBe(1);
+      expect([ran.code, ran.err]).toEqual([0, '']);
+      expect(onlyJson(ran)).toMatchObject({ rolloutId: 'r1', phase: 'succeeded' });
+      expect(standIn.calls.filter(([name]) => name === 'deploy')).toHaveLength(1);
+      expect(standIn.calls.find(([name]) => name === 'deploy')?.[1]).toMatchObject({ sha });
+    } finally {
+      middle.close();
+    }
   });
 });
 

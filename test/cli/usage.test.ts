@@ -21,6 +21,7 @@ const verbs = [
   'rollouts',
   'events',
   'logs',
+  'demo',
   'doctor',
 ];
 
