@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,21 +14,21 @@ export function compiledClient(): Promise<string> {
 async function compile(): Promise<string> {
   const root = checkoutRoot();
   const folder = join(root, 'node_modules/.cache/signalbox-bench');
-  const program = join(folder, `load-client-${process.pid}.mjs`);
+  const program = join(folder, 'load-client.mjs');
+  const draft = `${program}.${process.pid}`;
   await mkdir(folder, { recursive: true });
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
     entryPoints: ['bench/load/client.ts'],
-    outfile: `${program}.new`,
+    outfile: draft,
     bundle: true,
     platform: 'node',
     target: 'node20',
     format: 'esm',
     logLevel: 'warning',
   });
-  await rename(`${program}.new`, program);
-  process.once('exit', () => rmSync(program, { force: true }));
+  await rename(draft, program);
   return program;
 }
 
