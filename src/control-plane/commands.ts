@@ -91,7 +91,10 @@ export interface HealthMonitor {
   endpoints(): ReadonlyMap<WorkloadId, readonly Endpoint[]>;
   /** Probes every instance of the workloads once, now. The first failure as a sentence, or null. */
   probeNow(workloads: readonly WorkloadId[]): Promise<string | null>;
-  /** Resolves when every running instance has been looked at once, or after `limit`. */
+  /**
+   * Resolves when the runtime has said what runs, however long that takes, and every running instance was looked at once; the
+   * looks may take `limit`.
+   */
   settled(limit: Millis): Promise<void>;
   stop(): void;
 }

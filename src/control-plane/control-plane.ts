@@ -60,6 +60,8 @@ export interface ControlPlanePorts {
 /** Longest wait at boot for a first look at what runs, before the first table is published. */
 const firstLook = millis(2500);
 const evidenceLines = 20;
+/** What `Runtime.ensure` refuses because of the release itself. */
+const releasesFault: ReadonlySet<string> = new Set(['START_FAILED', 'ARTIFACT_MISSING']);
 /** How long an undo waits for an old release that has to be started first. */
 const coldPatience = 55_000;
 
@@ -81,7 +83,10 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
       for (const rollout of draft.rollouts ?? []) for (const tell of watchers) tell(rollout.id);
     },
   });
+  let looked = false;
   const monitor = ports.createMonitor(() => {
+    // Before the first look is over a table would know some of the instances only.
+    if (!looked) return;
     signals.feed();
     publisher.kick();
   });
@@ -155,8 +160,9 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
 
   async function startFailed(workload: Workload, error: unknown): Promise<void> {
     onFault(error);
-    const code = error instanceof SignalboxError ? error.code : 'INTERNAL';
-    const reason = { code, message: error instanceof Error ? error.message : String(error), service: workload.service };
+    // Anything else is our own trouble (a keeper that restarts): tried again, and bounded by the health deadline.
+    if (!(error instanceof SignalboxError) || !releasesFault.has(error.code)) return;
+    const reason = { code: error.code, message: error.message, service: workload.service };
     const concerned = plant.rollouts().filter((r) => r.health[workload.id] !== undefined && activePhase(r) !== 'rolling-back');
     for (const rollout of concerned) {
       await controller.send(rollout.id, { type: 'broken', workload: workload.id, reason }).catch(onFault);
@@ -177,6 +183,8 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
   }
 
   wake = () => {
+    // First of all: what is well at the old number of instances says nothing about the new one.
+    monitor.watch(reconciler.desired());
     executor.sync();
     publisher.kick();
     reconciler.kick();
@@ -187,6 +195,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
 
   monitor.watch(reconciler.desired());
   await monitor.settled(firstLook);
+  looked = true;
   wake();
   let cancelFeed = clock.after(feedEvery, feedAgain);
   function feedAgain(): void {

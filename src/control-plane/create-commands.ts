@@ -4,7 +4,7 @@ import type { Release } from '../domain/release.ts';
 import { describePlan } from '../domain/rollout/plan.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
-import { environmentKey, releaseId } from '../domain/values.ts';
+import { environmentKey, type ReleaseId, releaseId } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Freezer } from '../ports/freezer.ts';
@@ -51,9 +51,8 @@ export function createCommands(ports: CommandPorts): Commands {
     const live = liveId === null ? null : await store.release(liveId);
     const proven = environment.proven === null ? null : await store.release(environment.proven);
     if (proven && isWayBack(proven, live)) return proven;
-    for (const rollout of await store.rollouts({ environment: key }, { limit: lookBack })) {
-      if (rollout.phase !== 'succeeded') continue;
-      const candidate = await store.release(rollout.release);
+    for (const id of goodOnes(await store.rollouts({ environment: key }, { limit: lookBack }))) {
+      const candidate = await store.release(id);
       if (candidate && isWayBack(candidate, live)) return candidate;
     }
     throw new SignalboxError('NO_KEPT_RELEASE', `${key} has no earlier release that was good.`);
@@ -69,12 +68,12 @@ export function createCommands(ports: CommandPorts): Commands {
 
   async function refuseChangedMigrations(release: Release): Promise<void> {
     const environment = plant.environment(environmentKey(release.app, release.environment));
-    for (const s of release.services) {
-      const done = environment?.commandsDone[s.service];
-      if (s.releaseCommand && done !== undefined && done !== s.releaseCommand.inputsHash) {
+    for (const [service, done] of Object.entries(environment?.commandsDone ?? {})) {
+      const known = release.services.find((s) => s.service === service)?.releaseCommand?.inputsHash;
+      if (done !== known) {
         throw new SignalboxError(
           'MIGRATIONS_CHANGED',
-          `The release command of ${s.service} has run in a newer form than v${release.number} knows.`,
+          `The release command of ${service} has run in a newer form than v${release.number} knows.`,
         );
       }
     }
@@ -121,7 +120,8 @@ export function createCommands(ports: CommandPorts): Commands {
     },
     steer: async ({ target: of, verb }) => {
       const rollout = target(of);
-      await controller.send(rollout.id, verbEvents[verb]);
+      const after = await controller.send(rollout.id, verbEvents[verb]);
+      if (!after) throw new SignalboxError('NO_ACTIVE_ROLLOUT', `Rollout ${rollout.id} has just ended.`);
       return { rolloutId: rollout.id };
     },
     traffic: async ({ app, environment: name, kind, message }) => {
@@ -142,6 +142,17 @@ export function createCommands(ports: CommandPorts): Commands {
       await publisher.ensure();
     },
   };
+}
+
+/** Releases that stood their bake and were not left by a rollback since, newest first. `rollouts`: newest first. */
+function goodOnes(rollouts: readonly Rollout[]): readonly ReleaseId[] {
+  const good: ReleaseId[] = [];
+  for (const { release, kind, phase } of [...rollouts].reverse()) {
+    if (phase !== 'succeeded') continue;
+    if (kind === 'rollback' && good.includes(release)) good.length = good.indexOf(release);
+    good.push(release);
+  }
+  return good.reverse();
 }
 
 const verbEvents = {

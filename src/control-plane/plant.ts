@@ -58,21 +58,42 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
     doubtful = false;
   }
 
+  function neededReleases(): ReadonlySet<ReleaseId> {
+    const all = [...rollouts.values()];
+    const ids = [...environments.values()].flatMap((e) => [
+      ...releasesNeeded(
+        e,
+        all.filter((r) => r.environment === e.key),
+      ),
+    ]);
+    return new Set(ids);
+  }
+
   async function learnReleases(): Promise<void> {
-    const needed = new Set<ReleaseId>();
-    for (const environment of environments.values()) {
-      for (const id of releasesNeeded(
-        environment,
-        [...rollouts.values()].filter((r) => r.environment === environment.key),
-      ))
-        needed.add(id);
-    }
-    for (const id of needed) {
+    for (const id of neededReleases()) {
       if (releases.has(id)) continue;
       const release = await store.release(id);
       if (release) releases.set(id, release);
     }
+    forgetReleases();
+  }
+
+  function forgetReleases(): void {
+    const needed = neededReleases();
     for (const id of releases.keys()) if (!needed.has(id)) releases.delete(id);
+  }
+
+  /** Read before anything is written, so that a draft is then taken over at one stroke, whatever the store does next. */
+  async function learnBefore(draft: Draft): Promise<void> {
+    const own = new Map((draft.releases ?? []).map((r) => [r.id, r]));
+    const ids = new Set((draft.rollouts ?? []).map((r) => r.release));
+    for (const environment of draft.environments ?? [])
+      for (const id of releasesNeeded(environment, draft.rollouts ?? [])) ids.add(id);
+    for (const id of ids) {
+      if (releases.has(id)) continue;
+      const release = own.get(id) ?? (await store.release(id));
+      if (release) releases.set(id, release);
+    }
   }
 
   let last: Promise<unknown> = Promise.resolve();
@@ -82,7 +103,7 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
     return mine;
   };
 
-  async function take(draft: Draft): Promise<void> {
+  function take(draft: Draft): void {
     for (const environment of draft.environments ?? []) environments.set(environment.key, environment);
     for (const release of draft.releases ?? []) {
       releases.set(release.id, release);
@@ -93,7 +114,7 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
       if (isTerminal(rollout.phase)) rollouts.delete(rollout.id);
       else rollouts.set(rollout.id, rollout);
     }
-    await learnReleases();
+    forgetReleases();
     onCommitted(draft);
   }
 
@@ -113,11 +134,12 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
         }
         const { draft, result } = await decide();
         if (draft) {
+          await learnBefore(draft);
           await store.commit({ ...draft, epoch, at: clock.now() }).catch((error: unknown) => {
             doubtful = true;
             throw error;
           });
-          await take(draft);
+          take(draft);
         }
         return result;
       }),

@@ -111,7 +111,9 @@ export function createPublisher({
         waiting.push({ resolve });
         void loop();
       }),
-    kick: () => void loop(),
+    kick: () => {
+      if (!stopped) void loop();
+    },
     leadsTo: (workload) => served === null || offered.has(workload),
     stop: () => {
       stopped = true;

@@ -3,6 +3,7 @@ import { memoryHome, openMemoryStore } from '../../src/adapters/store/memory/sto
 import type { Accepted, RollbackRequest } from '../../src/control-plane/commands.ts';
 import { type ControlPlane, startControlPlane } from '../../src/control-plane/control-plane.ts';
 import { activePhase } from '../../src/domain/desired.ts';
+import type { Release } from '../../src/domain/release.ts';
 import { isTerminal, type Rollout } from '../../src/domain/rollout/state.ts';
 import type { AppName, EnvironmentName, ReleaseId, RolloutId } from '../../src/domain/values.ts';
 import { createHealthMonitor } from '../../src/monitor/health-monitor.ts';
@@ -155,6 +156,15 @@ export class Installation {
     });
     this.#drawings.add(release);
     return release.sha;
+  }
+
+  /** What a commit would be frozen to; `draw` replaces it. */
+  release(sha: string): Release {
+    return this.#drawings.of(sha);
+  }
+
+  draw(release: Release): void {
+    this.#drawings.add(release);
   }
 
   async deploy(source: Source = {}): Promise<Accepted> {

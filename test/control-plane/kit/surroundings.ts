@@ -93,11 +93,16 @@ export class Drawings {
     this.#bySha.set(release.sha, { release, notes: [] });
   }
 
+  of(sha: string): Release {
+    const drawn = this.#bySha.get(sha);
+    if (!drawn) throw new Error(`Nothing is known of ${sha}.`);
+    return drawn.release;
+  }
+
   freezer(): Freezer {
     return {
       freeze: async ({ sha }): Promise<Frozen> => {
-        const drawn = this.#bySha.get(sha)?.release;
-        if (!drawn) throw new Error(`Nothing is known of ${sha}.`);
+        const drawn = this.of(sha);
         const cached = drawn.services.map((s) => s.build.key).filter((key) => this.#artifacts.has(key));
         return {
           services: drawn.services,
