@@ -48,6 +48,8 @@ const lookAgain = millis(1000);
 export function createHealthMonitor({ runtime, prober, clock, onChange }: HealthMonitorPorts): HealthMonitor {
   const watched = new Map<WorkloadId, Watched>();
   let stopped = false;
+  /** Workloads of which it is not known yet what runs. */
+  const unmet = new Set<WorkloadId>();
   const unwatch = runtime.watch(notice);
 
   function notice(observation: InstanceObservation): void {
@@ -150,9 +152,11 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
 
   /** Looks for instances that run already; until it gets an answer. */
   function meet(ids: ReadonlySet<WorkloadId>): void {
+    for (const id of ids) unmet.add(id);
     void runtime.observe().then(
       (all) => {
         for (const o of all) if (ids.has(o.workload) && !watched.get(o.workload)?.instances.has(o.instance)) notice(o);
+        for (const id of ids) unmet.delete(id);
       },
       () => {
         if (!stopped) clock.after(lookAgain, () => meet(ids));
@@ -167,6 +171,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
         if (ids.has(id)) continue;
         for (const ward of entry.instances.values()) ward.cancel();
         watched.delete(id);
+        unmet.delete(id);
       }
       const fresh = wanted.filter((w) => !watched.has(w.workload.id));
       for (const { workload, replicas } of wanted) {
@@ -216,7 +221,8 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
         const until = clock.now() + limit;
         const look = (): void => {
           const wards = [...watched.values()].flatMap((e) => [...e.instances.values()]);
-          if (wards.every((w) => w.health.probes > 0 || w.seen.state !== 'running') || clock.now() >= until) resolve();
+          const probed = wards.every((w) => w.health.probes > 0 || w.seen.state !== 'running');
+          if (stopped || (unmet.size === 0 && (probed || clock.now() >= until))) resolve();
           else clock.after(25 as Millis, look);
         };
         clock.after(25 as Millis, look);
