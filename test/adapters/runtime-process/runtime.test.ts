@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { canMakeNetworks, existingNetworks } from '../../../src/adapters/runtime/process/namespaces.ts';
+import { canMakeNetworks } from '../../../src/adapters/runtime/process/namespaces.ts';
 import { type Epoch, millis } from '../../../src/domain/values.ts';
 import type { InstanceObservation, Runtime } from '../../../src/ports/runtime.ts';
 import { ask, eventually, instancesOf, serving, workloadOf } from '../../conformance/runtime.ts';
@@ -91,8 +91,15 @@ describe('an app that ignores PORT', () => {
     expect((await serving(runtime, workload))[0]?.answer.version).toBe('1');
     const owner = statSync(`/proc/${both[0]?.answer.pid}`).uid;
     expect(owner).toBeGreaterThan(0);
+    const { instances } = await place.keeper.call('list', {});
+    const networks = instances.flatMap(({ labels }) => labels['network'] || []);
+    expect(networks).toHaveLength(3);
     for (const { id } of [workload, next]) await runtime.stop(id, { grace: millis(1000), epoch });
-    expect(existingNetworks(place.home.homeId)).toEqual([]);
+    const ours = (): string[] => [
+      ...networks.filter((device) => existsSync(`/sys/class/net/${device}`)),
+      ...(existsSync('/run/netns') ? readdirSync('/run/netns').filter((name) => name.includes(place.home.homeId)) : []),
+    ];
+    await eventually('the networks to be gone', () => Promise.resolve(ours().length === 0));
   });
 });
 

@@ -10,7 +10,7 @@ export interface Labels extends Readonly<Record<string, string>> {
   /** Where it is told to listen; empty for workers. */
   readonly host: string;
   readonly port: string;
-  /** Name of its network namespace, or empty. */
+  /** Our end of its network's pair of interfaces, or empty. */
   readonly network: string;
 }
 
@@ -26,7 +26,7 @@ export function labelsOf(
     service: workload.service,
     host: listen === null ? '' : (network?.address ?? listen.host),
     port: listen === null ? '' : `${listen.port}`,
-    network: network?.name ?? '',
+    network: network?.device ?? '',
   };
 }
 

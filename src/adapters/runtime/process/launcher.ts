@@ -5,7 +5,7 @@ import type { InstanceState, LaunchSpec } from '../../../keeper/protocol.ts';
 import { logFolderOf } from './folders.ts';
 import type { KeeperCalls } from './keeper-calls.ts';
 import { endpointOf, instanceId, labelsOf } from './labels.ts';
-import { type Network, networkArgv, planNetwork } from './namespaces.ts';
+import { addressesInUse, type Network, networkArgv, planNetwork } from './namespaces.ts';
 import type { Ports } from './ports.ts';
 import { type PrepareOptions, prepare } from './prepare.ts';
 import type { WorkloadRecord } from './records.ts';
@@ -35,7 +35,8 @@ export function openLauncher(options: LauncherOptions): Launcher {
 
   const networkFor = async (id: string): Promise<Network> => {
     const { instances } = await call('list', {});
-    return planNetwork(homeId, id, new Set(instances.flatMap(({ labels }) => endpointOf(labels)?.host ?? [])));
+    const ours = instances.flatMap(({ labels }) => endpointOf(labels)?.host ?? []);
+    return planNetwork(homeId, id, new Set([...ours, ...addressesInUse()]));
   };
 
   const specFor = async (record: WorkloadRecord, n: number, port: number | null): Promise<LaunchSpec> => {

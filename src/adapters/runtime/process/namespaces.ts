@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Owner } from './scratch.ts';
 
 /** A network of its own for one instance: for programs that insist on a port which another copy holds already. */
@@ -16,7 +15,6 @@ export interface Network {
   readonly address: string;
 }
 
-const run = promisify(execFile);
 /** 10.213.0.0/16 in pieces of four addresses. */
 const pieces = 16_384;
 
@@ -34,28 +32,23 @@ export function planNetwork(homeId: string, instance: string, taken: ReadonlySet
   throw new Error('All network addresses for instances are taken.');
 }
 
+/** Addresses of instances, another installation's too: each is the one after its gateway, which is ours. */
+export function addressesInUse(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address));
+  return addresses
+    .filter((address) => address.startsWith('10.213.'))
+    .map((gateway) => gateway.replace(/\d+$/, (last) => `${Number(last) + 1}`));
+}
+
 /**
  * Makes the network anew and runs the command in it as the owner. Everything is in the one command, so that the keeper can repeat it
- * after a reboot. Without iptables the instance reaches this machine only.
+ * after a reboot. The network loses its name as soon as it is entered: it lives exactly as long as the processes in it, and nobody
+ * has to remove it. Without iptables the instance reaches this machine only.
  */
 export function networkArgv(network: Network, owner: Owner | null, argv: readonly string[]): [string, ...string[]] {
-  const user = owner ? ['--setgid', `${owner.gid}`, '--setuid', `${owner.uid}`] : [];
+  const user = owner ? ['setpriv', '--reuid', `${owner.uid}`, '--regid', `${owner.gid}`, '--clear-groups', '--'] : [];
   const { name, device, gateway, address } = network;
-  return [
-    '/bin/sh',
-    '-ec',
-    script,
-    'signalbox',
-    name,
-    device,
-    gateway,
-    address,
-    'nsenter',
-    `--net=/run/netns/${name}`,
-    ...user,
-    '--',
-    ...argv,
-  ];
+  return ['/bin/sh', '-ec', script, 'signalbox', name, device, gateway, address, ...user, ...argv];
 }
 
 const script = `
@@ -75,12 +68,13 @@ if command -v iptables >/dev/null 2>&1; then
   iptables -t nat -C POSTROUTING -s 10.213.0.0/16 ! -d 10.213.0.0/16 -j MASQUERADE 2>/dev/null ||
     iptables -t nat -A POSTROUTING -s 10.213.0.0/16 ! -d 10.213.0.0/16 -j MASQUERADE || :
 fi
-exec "$@"`;
+exec nsenter --net="/run/netns/$name" -- /bin/sh -ec 'ip netns del "$1"; shift; exec "$@"' signalbox "$name" "$@"`;
 
 /** Whether this machine and user can make them: root, with iproute2 and util-linux. */
 export function canMakeNetworks(uid: number, path: string): boolean {
   return (
-    uid === 0 && ['ip', 'nsenter'].every((program) => path.split(delimiter).some((folder) => isExecutable(join(folder, program))))
+    uid === 0 &&
+    ['ip', 'nsenter', 'setpriv'].every((program) => path.split(delimiter).some((folder) => isExecutable(join(folder, program))))
   );
 }
 
@@ -90,25 +84,5 @@ function isExecutable(file: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Names of this installation's networks. */
-export function existingNetworks(homeId: string): string[] {
-  try {
-    return readdirSync('/run/netns').filter((name) => name.startsWith(`signalbox-${homeId}-`));
-  } catch {
-    return [];
-  }
-}
-
-/** Its interfaces go with it. */
-export async function removeNetwork(name: string, path: string): Promise<void> {
-  const device = `sb${name.slice(name.lastIndexOf('-') + 1)}`;
-  for (const args of [
-    ['link', 'del', device],
-    ['netns', 'del', name],
-  ]) {
-    await run('ip', args, { env: { PATH: path } }).catch(() => {});
   }
 }

@@ -12,7 +12,7 @@ import { callsTo, type RuntimeKeeper } from './keeper-calls.ts';
 import { instanceId, numberOfInstance, workloadOfInstance } from './labels.ts';
 import { openLauncher } from './launcher.ts';
 import { readLogs } from './logs.ts';
-import { canMakeNetworks, existingNetworks, removeNetwork } from './namespaces.ts';
+import { canMakeNetworks } from './namespaces.ts';
 import { observationOf } from './observation.ts';
 import { openOneOffs } from './one-offs.ts';
 import { openPorts, type PortRange } from './ports.ts';
@@ -111,8 +111,6 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
     }
     for (const { id } of strays) note(`${id} runs without being on record; it is being stopped.`);
     await Promise.all(strays.map(({ id }) => call('stop', { epoch, id, graceMs: 5000 })));
-    const used = new Set(instances.map(({ labels }) => labels['network']));
-    for (const name of existingNetworks(homeId)) if (!used.has(name)) await removeNetwork(name, base.path);
   };
   const settle = (): void => {
     settled = takeOver().catch((cause: unknown) =>
@@ -135,7 +133,6 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
         upkeep.forget(id);
         await call('stop', { epoch, id, graceMs });
         ports.release(Number(labels['port']));
-        if (labels['network']) await removeNetwork(labels['network'], base.path);
         await rm(join(scratchOf(folders, workloadOfInstance(id)), `${numberOfInstance(id)}`), { recursive: true, force: true });
       }),
     );
