@@ -113,6 +113,8 @@ http {
   fastcgi_temp_path ${backend.folder}/fastcgi;
   uwsgi_temp_path ${backend.folder}/uwsgi;
   scgi_temp_path ${backend.folder}/scgi;
+  # The second time is advertised in a Keep-Alive header, as Node's servers do.
+  keepalive_timeout 75s 75s;
   keepalive_requests 100000000;
   client_max_body_size 0;
   open_file_cache max=100;
