@@ -1,7 +1,9 @@
 /**
  * The HTTP API as clients see it: paths and JSON bodies, all that the CLI and the dashboard may import.
  * Every call but `GET /v1/ping` carries `authorization: Bearer <token>`, on the unix socket too.
- * Errors are `application/problem+json` (ProblemBody) with a fitting status. Lists are paged with `limit` and `before`.
+ * Errors are `application/problem+json` (ProblemBody) with a fitting status. Lists are paged with `limit` and `before` (events: `after`).
+ * Event streams carry a comment every 15 s while idle and end when the control plane stops: clients come back (events: with
+ * `Last-Event-ID`, and miss nothing). One that does not read is dropped.
  *
  * GET  /v1/ping                                          -> PingBody
  * GET  /v1/status                                        -> StatusBody
@@ -16,7 +18,8 @@
  * GET  /v1/apps/:app/environments/:env/rollouts          -> ListBody<RolloutBody>
  * GET  /v1/rollouts/:id                                  -> RolloutBody
  * GET  /v1/rollouts/:id/watch                            server-sent events: `rollout` (RolloutBody), `log` ({service, line}), until it has ended
- * GET  /v1/events?app=&environment=&after=&limit=        -> ListBody<EventBody>; with accept: text/event-stream they are followed
+ * GET  /v1/events?app=&environment=&after=&limit=        -> ListBody<EventBody>; with accept: text/event-stream
+ *                                                        they are followed as `event` (EventBody)
  * GET  /v1/apps/:app/environments/:env/logs?service=&release=&tail=&follow=   server-sent events: `line` (LogBody)
  * GET  /v1/doctor                                        -> DoctorBody
  * POST /v1/shutdown                                      ShutdownBody -> 202 (used by `down`)
@@ -43,7 +46,7 @@ export interface PingBody {
 
 export interface ListBody<Row> {
   readonly items: readonly Row[];
-  /** Pass as `before` for the next page; absent on the last. */
+  /** Pass as `before` (events: `after`) for the next page; absent on the last. */
   readonly next?: string;
 }
 

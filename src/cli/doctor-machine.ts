@@ -6,7 +6,15 @@ import type { DoctorCheck } from '../api/contract.ts';
 
 /** What Signalbox asks of a machine, wherever its home is. */
 export async function checkMachine(variables: Readonly<Record<string, string>>): Promise<readonly DoctorCheck[]> {
-  return [nodeVersion(), await git(variables), clock(Date.now()), memory(), await limits(), separation(process.getuid?.() ?? -1)];
+  return [
+    nodeVersion(),
+    await git(variables),
+    clock(Date.now()),
+    memory(),
+    await limits(),
+    separation(process.getuid?.() ?? -1),
+    await namespaces(variables),
+  ];
 }
 
 const oldestNode = [20, 20] as const;
@@ -78,4 +86,17 @@ function separation(uid: number): DoctorCheck {
   const name = 'separation';
   if (uid === 0) return { name, state: 'ok', detail: 'root: every app runs as a user of its own' };
   return { name, state: 'ok', detail: `not root: apps run as this user (${uid}); ports below 1024 are out of reach` };
+}
+
+/** An app that insists on a port of its own can still be replaced without a gap when each copy has a network to itself. */
+async function namespaces(variables: Readonly<Record<string, string>>): Promise<DoctorCheck> {
+  const name = 'namespaces';
+  const without = 'apps that ignore PORT cannot be replaced without a gap';
+  if (process.getuid?.() !== 0) return { name, state: 'ok', detail: `not root: ${without}` };
+  try {
+    await promisify(execFile)('ip', ['netns', 'list'], { env: { ...variables } });
+    return { name, state: 'ok', detail: 'network namespaces' };
+  } catch {
+    return { name, state: 'warning', detail: `no network namespaces: ${without}`, fix: 'Install iproute2.' };
+  }
 }

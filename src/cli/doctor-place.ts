@@ -1,5 +1,5 @@
 import { access, constants, stat, statfs } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { DoctorCheck } from '../api/contract.ts';
 import type { Invocation } from './invocation.ts';
@@ -18,6 +18,7 @@ export async function checkPlace(
     await writable(home.root),
     await space(home.root),
     await tokenFile(home.apiToken),
+    await keeper({ socket: home.keeperSocket, controlled: ports !== null }),
     await port({
       name: 'traffic port',
       host: settings.http.host,
@@ -70,6 +71,29 @@ async function tokenFile(file: string): Promise<DoctorCheck> {
   if ((facts.mode & 0o077) !== 0)
     return { name, state: 'failed', detail: `${file} can be read by others`, fix: `chmod 600 ${file}` };
   return { name, state: 'ok', detail: `${file}, for its owner alone` };
+}
+
+/** Holds the sockets and keeps apps running; without a control plane it may be there or not. */
+async function keeper({ socket, controlled }: { socket: string; controlled: boolean }): Promise<DoctorCheck> {
+  const name = 'keeper';
+  if (await answers(socket))
+    return { name, state: 'ok', detail: controlled ? 'answers' : 'answers, though no control plane runs: apps go on serving' };
+  if (!controlled) return { name, state: 'ok', detail: 'not running; `signalbox up` starts it' };
+  return {
+    name,
+    state: 'failed',
+    detail: 'does not answer',
+    fix: 'Run `signalbox down`, then `signalbox up`; see logs/keeper.log in the home.',
+  };
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket);
+    connection.once('connect', () => resolve(true));
+    connection.once('error', () => resolve(false));
+    connection.once('connect', () => connection.destroy());
+  });
 }
 
 async function port(facts: {

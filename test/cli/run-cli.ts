@@ -29,8 +29,11 @@ export interface RunOptions {
 const started = new Set<ChildProcess>();
 
 /** The real command line as a process of its own, in a clean environment. */
-export function startCli(words: readonly string[], { home, cwd = home, env = {} }: RunOptions): Running {
-  const child = spawn(process.execPath, [program, ...words], {
+export const startCli = (words: readonly string[], options: RunOptions): Running =>
+  startProgram(process.execPath, [program, ...words], options);
+
+function startProgram(command: string, words: readonly string[], { home, cwd = home, env = {} }: RunOptions): Running {
+  const child = spawn(command, words, {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', HOME: home, SIGNALBOX_HOME: home, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -102,4 +105,10 @@ async function runGit(folder: string, ...words: string[]): Promise<void> {
 
 export async function removeFolders(): Promise<void> {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+}
+
+/** The same at a pseudo-terminal of 100 columns and 40 rows, by util-linux's `script`; what it prints is all in `out`. */
+export function startInTerminal(words: readonly string[], options: RunOptions): Running {
+  const command = [process.execPath, program, ...words].map((word) => `'${word}'`).join(' ');
+  return startProgram('script', ['-qefc', `stty cols 100 rows 40; ${command}`, '/dev/null'], options);
 }

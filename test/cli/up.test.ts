@@ -93,6 +93,7 @@ describe('doctor', () => {
       'home',
       'disk',
       'token',
+      'keeper',
       'traffic port',
       'API port',
       'control plane',
