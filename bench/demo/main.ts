@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Terminal } from '../../src/cli/terminal.ts';
+import { SignalboxError } from '../../src/domain/errors.ts';
 import type { LoadReport } from '../load/contract.ts';
 import { claimsOf } from './claims.ts';
 import { openScreen } from './screen.ts';
@@ -13,6 +14,8 @@ export interface DemoOptions {
   readonly sabotage?: 'drop';
 }
 
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
  * Three releases of examples/hello under load, in a Signalbox of its own that is gone afterwards. Every sentence it prints is
  * checked. @returns 0 when all of it is true, 1 when not, 130 when interrupted before the end.
@@ -20,7 +23,9 @@ export interface DemoOptions {
 export async function demo(terminal: Terminal, options: DemoOptions): Promise<number> {
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  for (const signal of endings) process.on(signal, interrupt);
+  // A reader that has gone (`| head`) must not leave everything running.
+  process.stdout.removeAllListeners('error').on('error', interrupt);
   const ended = once(interrupted.signal, 'abort');
   const screen = openScreen(terminal);
   const ends: (() => Promise<void> | void)[] = [];
@@ -49,13 +54,29 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<nu
       return holds ? 0 : 1;
     }
     for (const line of nextSteps(place, repository, terminal.paint)) terminal.say(line);
-    await ended;
+    await held(ended);
     return holds ? 0 : 1;
+  } catch (error) {
+    if (error instanceof SignalboxError) throw error;
+    throw new SignalboxError('PROGRAM_FAILED', `The demo could not be shown: ${(error as Error).message}`, { cause: error });
   } finally {
     screen.close();
-    for (const end of ends.reverse()) await end();
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, interrupt);
+    await endAll(ends);
+
+    for (const signal of endings) process.off(signal, interrupt);
   }
+}
+
+/** The last begun first. What never began, or failed by itself, has no end to fail at: the others are ended all the same. */
+async function endAll(ends: readonly (() => Promise<void> | void)[]): Promise<void> {
+  for (const end of [...ends].reverse()) await Promise.resolve(end()).catch(() => undefined);
+}
+
+/** Signals alone do not keep a program alive. */
+async function held(ended: Promise<unknown>): Promise<void> {
+  const timer = setInterval(() => undefined, 60_000);
+  await ended;
+  clearInterval(timer);
 }
 
 /** The totals, without what only benches need. */

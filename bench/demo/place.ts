@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,6 +21,9 @@ export interface DeployOutcome {
   readonly reason?: ReasonBody;
 }
 
+/** No command of the demo takes longer than this unless something hangs, ms. */
+const commandMs = 40_000;
+
 /** A Signalbox of the demo's own: beside whatever else runs here, and gone without a trace afterwards. */
 export interface Place {
   /** Holds `home` and the app's repository. */
@@ -30,6 +33,8 @@ export interface Place {
   readonly api: ApiClient;
   /** Runs the command line on this home and returns the JSON it printed. @throws Error when it printed none. */
   cli(...words: string[]): Promise<{ readonly exitCode: number; readonly body: unknown }>;
+  /** Being removed: whatever was to come will not. */
+  gone(): boolean;
   /** Ends everything that was started here and removes the folder. */
   remove(): Promise<void>;
 }
@@ -48,12 +53,19 @@ export async function openPlace(variables: Readonly<Record<string, string>>): Pr
     SIGNALBOX_HTTPS_PORT: '0',
     SIGNALBOX_API_PORT: '0',
   };
-  const cli = (...words: string[]) => runCli(words, env);
+  const running = new Set<ChildProcess>();
+  let gone = false;
+  const cli = (...words: string[]) => {
+    if (gone) throw new Error('The demo is over.');
+    return runCli(words, { env, running });
+  };
   const findParts = partsFinder(home);
   const remove = async (): Promise<void> => {
+    gone = true;
+    for (const child of running) child.kill('SIGKILL');
     // The keeper names the installation's other processes: look before it goes.
     await findParts();
-    await cli('down', '--all', '--json').catch(() => undefined);
+    await runCli(['down', '--all', '--json'], { env, running }).catch(() => undefined);
     await waitFor('the end of every process of the demo', 10_000, async () => {
       const { controlPlane, keeper, workers, instances } = await findParts();
       const left = [...controlPlane, ...keeper, ...workers, ...instances];
@@ -77,6 +89,7 @@ export async function openPlace(variables: Readonly<Record<string, string>>): Pr
       http: said.http,
       api: openClient({ url: `http://127.0.0.1:${said.api}`, token, name: `the control plane of ${home}` }),
       cli,
+      gone: () => gone,
       remove,
     };
   } catch (error) {
@@ -91,14 +104,17 @@ export const environmentOf = async (api: ApiClient, app: string): Promise<Status
 
 async function runCli(
   words: readonly string[],
-  env: Readonly<Record<string, string>>,
+  { env, running }: { readonly env: Readonly<Record<string, string>>; readonly running: Set<ChildProcess> },
 ): Promise<{ readonly exitCode: number; readonly body: unknown }> {
   // A session of its own: Ctrl-C reaches the demo alone, which then ends the rest in order.
   const child = spawn(process.execPath, [join(checkoutRoot(), 'bin/signalbox.js'), ...words], {
     env,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: commandMs,
+    killSignal: 'SIGKILL',
   });
+  running.add(child);
   let out = '';
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -107,7 +123,7 @@ async function runCli(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     err = (err + text).slice(-4000);
   });
-  const [code] = (await once(child, 'close')) as [number | null];
+  const [code] = (await once(child, 'close').finally(() => running.delete(child))) as [number | null];
   const last = out.trim().split('\n').at(-1) ?? '';
   try {
     return { exitCode: code ?? 1, body: JSON.parse(last) as unknown };

@@ -11,11 +11,9 @@ export interface Screen {
   step(says: string): void;
   /** Ends the step with what came of it. */
   done(says: string, outcome?: 'good' | 'bad'): void;
-  /** From now on the traffic is shown. */
-  watch(totals: () => LoadTotals): void;
-  /** What the clients have seen so far, oldest first, in slices of `sliceMs`. */
-  slices(): readonly Slice[];
-  /** Stops drawing; the strip's last state stays on the screen. */
+  /** From now on this traffic is shown; null: there is no more, what was seen stays. */
+  watch(totals: (() => LoadTotals) | null): void;
+  /** Draws for the last time: steps and strip stay on the screen. */
   close(): void;
 }
 
@@ -37,13 +35,13 @@ export function openScreen(terminal: Terminal): Screen {
   const block = openLiveBlock(terminal);
   const steps: Step[] = [];
   const slices: Slice[] = [];
-  let totals: (() => LoadTotals) | undefined;
+  let totals: (() => LoadTotals) | null = null;
   let last: LoadTotals | undefined;
   let tick = 0;
   let closed = false;
 
   const cut = (): void => {
-    if (totals === undefined) return;
+    if (totals === null) return;
     const now = totals();
     slices.push(sliceBetween(last, now));
     last = now;
@@ -52,8 +50,9 @@ export function openScreen(terminal: Terminal): Screen {
   const draw = (): void => {
     tick += 1;
     const lines = steps.map((step) => stepLine(step, tick, paint));
-    const traffic = last === undefined ? [] : trafficLines({ totals: last, slices, terminal });
-    block.draw([headline(performance.now() - began, paint), '', ...lines, ...traffic]);
+    const strip = last === undefined ? [] : stripLines({ totals: last, slices, terminal });
+    const counts = last === undefined || closed ? [] : countLines({ totals: last, slices, terminal });
+    block.draw([headline(performance.now() - began, paint), '', ...lines, ...strip, ...counts]);
   };
   const cutting = setInterval(cut, sliceMs);
   const drawing = live ? setInterval(draw, frameMs) : undefined;
@@ -71,7 +70,6 @@ export function openScreen(terminal: Terminal): Screen {
     watch: (source) => {
       totals = source;
     },
-    slices: () => slices,
     close: () => {
       if (closed) return;
       closed = true;
@@ -88,22 +86,25 @@ const headline = (elapsedMs: number, paint: Paint): string =>
 function stepLine(step: Step, tick: number, paint: Paint): string {
   if (step.end === undefined) return `  ${paint.cyan(spinner[tick % spinner.length] ?? '◐')} ${paint.bold(step.says)}`;
   const mark = step.end.outcome === 'good' ? paint.green('✓') : paint.yellow('↺');
-  return `  ${mark} ${step.end.says} ${paint.dim(duration(step.end.tookMs))}`;
+  return `  ${mark} ${step.end.says} ${paint.dim(`(${duration(step.end.tookMs)})`)}`;
 }
 
-function trafficLines(of: {
+interface Traffic {
   readonly totals: LoadTotals;
   readonly slices: readonly Slice[];
   readonly terminal: Terminal;
-}): readonly string[] {
-  const { totals, slices, terminal } = of;
-  const { paint } = terminal;
+}
+
+const stripLines = ({ totals, slices, terminal: { columns, paint } }: Traffic): readonly string[] => [
+  '',
+  `  ${drawStrip(slices, Math.max(20, Math.min(90, columns() - 4)), paint)}`,
+  `  ${legend(Object.keys(totals.apps), paint)}   ${paint.dim(`answers, ${sliceMs} ms a column`)}`,
+];
+
+function countLines({ totals, slices, terminal: { paint } }: Traffic): readonly string[] {
   const dropped = totals.dropped === 0 ? paint.green('0 dropped') : paint.red(`${totals.dropped} dropped`);
   const errors = totals.appErrors === 0 ? '' : `, ${paint.yellow(`${totals.appErrors} errors of v3`)}`;
   return [
-    '',
-    `  ${drawStrip(slices, Math.max(20, Math.min(76, terminal.columns() - 4)), paint)}`,
-    `  ${legend(Object.keys(totals.apps), paint)}   ${paint.dim(`answers, ${sliceMs} ms a column`)}`,
     '',
     `  traffic   ${sharesOf(slices.at(-1) ?? { answers: {}, errors: 0, dropped: 0 })}`,
     `  requests  ${totals.ok.toLocaleString('en-GB')} served, ${dropped}${errors}`,

@@ -34,12 +34,9 @@ export async function tell({ screen, sabotage, ends }: Stage): Promise<Told> {
   const variables = processEnvironment();
   screen.step('Starting Signalbox in a temporary home');
   const opening = openPlace(variables);
-  ends.push(() =>
-    opening.then(
-      (place) => place.remove(),
-      () => undefined,
-    ),
-  );
+  ends.push(async () => {
+    await (await opening).remove();
+  });
   const place = await opening;
   const hello = await makeHello(join(place.folder, 'hello'), variables);
   screen.done(`Signalbox is up in ${place.home}`);
@@ -50,16 +47,25 @@ export async function tell({ screen, sabotage, ends }: Stage): Promise<Told> {
   if (relay) ends.push(() => relay.close());
   first.catch(() => undefined);
   await Promise.race([first, live(place, 'v1')]);
-  const load = await startTraffic(relay?.port ?? place.http);
-  ends.push(async () => void (await load.stop().catch(() => undefined)));
+  const starting = startTraffic(relay?.port ?? place.http);
+  ends.push(() =>
+    starting
+      .then((load) => load.stop())
+      .then(undefined, () => undefined)
+      .then(() => undefined),
+  );
+  const load = await starting;
   screen.watch(() => load.totals());
   const v1 = await first;
-  screen.done(`v1 is live, and ${load.totals().ok} visitors have been served while it was proven`);
+  screen.done(`v1 is live, with ${load.totals().ok} requests served while it was proven`);
 
   const { v2, whileV2 } = await second({ place, hello, screen, load, relay });
   const { v3, afterRollback } = await third({ place, hello, screen, load });
   const serving = (await environmentOf(place.api, 'hello'))?.release ?? null;
+  screen.watch(null);
   const report = await load.stop();
+  // Whoever goes on with the app starts from the version that works.
+  await hello.commit('v2');
   const { body: history } = await place.cli('rollouts', '--app', 'hello', '--json');
   return {
     seen: {
@@ -91,7 +97,7 @@ async function second({
   load,
   relay,
 }: Scene & { readonly relay: Relay | undefined }): Promise<{ v2: Deployed; whileV2: Slice }> {
-  screen.step('v2: shipped while the visitors keep coming');
+  screen.step('v2: shipped while the requests keep coming');
   const shipping = ship(place, hello, 'v2');
   shipping.catch(() => undefined);
   relay?.loseOne();
@@ -134,6 +140,7 @@ async function ship(place: Place, hello: Hello, version: Version): Promise<Deplo
 /** All traffic is on this release. */
 const live = (place: Place, release: Version): Promise<true> =>
   waitFor(`traffic on ${release}`, 30_000, async () => {
+    if (place.gone()) throw new Error('The demo is over.');
     const environment = await environmentOf(place.api, 'hello').catch(() => undefined);
     return environment?.weights.length === 1 && environment.weights[0]?.release === release ? true : undefined;
   });

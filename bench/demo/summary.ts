@@ -25,7 +25,7 @@ export function summaryOf(seen: Seen, paint: Paint): readonly string[] {
       'v2',
       `switched in ${timeOf(v2.switchMs)}  ${paint.dim(`deploy --json: ${count(v2.requests.served)} served, ${v2.requests.dropped} dropped`)}`,
     ),
-    row('v3', `passed every check, took all traffic, then broke: ${count(appErrors)} visitors saw an error`),
+    row('v3', `passed every check, took all traffic, then broke: ${count(appErrors)} requests were answered with an error`),
     row(
       '',
       `${paint.yellow('rolled back by itself')} in ${timeOf(v3.restoreMs)}  ${paint.dim(`deploy --json: ${count(v3.requests.served)} served, ${v3.requests.dropped} dropped`)}`,
@@ -43,17 +43,16 @@ export function claimLines(claims: readonly Claim[], paint: Paint): readonly str
 
 /** What to do with the app that is up now. */
 export function nextSteps(place: Place, repository: string, paint: Paint): readonly string[] {
-  const home = `--home ${place.home}`;
   return [
     `${paint.bold('The app is up:')} ${paint.cyan(`http://${helloHost}:${place.http}/`)}`,
     '',
     paint.bold('Try next, in another terminal in this folder'),
-    `  npx signalbox status ${home}`,
-    `  npx signalbox rollouts --app hello ${home}`,
-    `  npx signalbox events --app hello ${home}`,
-    `  edit ${repository}/release.js, then`,
-    `  npx signalbox deploy ${repository} --dirty ${home}`,
-    `  npx signalbox rollback --app hello ${home}`,
+    `  export SIGNALBOX_HOME=${place.home}`,
+    '  npx signalbox status',
+    '  npx signalbox rollouts --app hello',
+    `  nano ${repository}/release.js`,
+    `  npx signalbox deploy ${repository} --dirty`,
+    '  npx signalbox rollback --app hello',
     '',
     paint.dim('Ctrl-C ends it all and removes what it has made.'),
   ];
