@@ -70,7 +70,7 @@ export function createExecutor(ports: ExecutorPorts): Executor {
         await ports.untilServable(rollout, signal);
         return { type: 'warmed-up', effect: id };
       case 'publish': {
-        const from = ports.clearedAt(rollout.id) ?? clock.now();
+        const from = (rollout.phase === 'shifting' ? ports.clearedAt(rollout.id) : undefined) ?? clock.now();
         await publisher.ensure();
         return { type: 'published', effect: id, took: millis(Math.max(0, clock.now() - from)), wall: clock.wall() };
       }

@@ -252,6 +252,7 @@ export function undo(rollout: Rollout, reason: Reason, now: Instant, byPerson = 
   const back: Rollout = {
     ...enter(rollout, 'rolling-back', clockIn(now, restoreDeadline)),
     reason,
+    undoneAt: now,
     endsAs: rollout.endsAs ?? 'rolled-back',
   };
   if (target !== null && !keptWarm(rollout)) return { rollout: ask(back, { type: 'warm-up' }) };
@@ -271,7 +272,7 @@ export function onRollingBack(rollout: Rollout, event: RolloutEvent, now: Instan
     }
     case 'published': {
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
-      const restored: Rollout = { ...rollout, times: { ...rollout.times, restoreMs: event.took } };
+      const restored: Rollout = { ...rollout, times: { ...rollout.times, restoreMs: now - (rollout.undoneAt ?? now) } };
       return { rollout: end(restored, rollout.endsAs ?? 'rolled-back', rollout.reason) };
     }
     case 'tick':
