@@ -9,6 +9,8 @@ import { SignalboxError } from '../../src/domain/errors.ts';
 import { release, rollout, shop } from './facts.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
 
+/** The machine may be busy. */
+const patience = { timeout: 10_000 };
 let at: StandIn;
 afterEach(async () => at.close());
 
@@ -225,7 +227,7 @@ describe('what is asked', () => {
       ['rollback', { app: 'shop', environment: 'production', force: true, to: 3 }],
       ['traffic', { app: 'shop', environment: 'production', kind: 'stop', message: 'Back at noon' }],
     ]);
-    await expect.poll(() => at.shutdowns).toEqual([{ instances: false }]);
+    await expect.poll(() => at.shutdowns, patience).toEqual([{ instances: false }]);
   });
 });
 
