@@ -2,7 +2,7 @@ import { type ReleaseLookup, releasesNeeded } from '../domain/desired.ts';
 import type { EnvironmentState } from '../domain/environment-state.ts';
 import type { Release } from '../domain/release.ts';
 import { isTerminal, type Rollout } from '../domain/rollout/state.ts';
-import type { EnvironmentKey, Epoch, ReleaseId, RolloutId } from '../domain/values.ts';
+import { type EnvironmentKey, type Epoch, millis, type ReleaseId, type RolloutId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Change, NewEvent, Store } from '../ports/store.ts';
 
@@ -37,6 +37,9 @@ export interface PlantPorts {
   readonly keptAssetRoots: number;
   readonly onCommitted: (draft: Draft) => void;
 }
+
+/** Longest time that what is on disk may differ from what is known. */
+const doubtLasts = millis(1000);
 
 export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitted }: PlantPorts): Promise<Plant> {
   const environments = new Map<EnvironmentKey, EnvironmentState>();
@@ -118,6 +121,19 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
     onCommitted(draft);
   }
 
+  async function readAgain(): Promise<void> {
+    await readAll();
+    onCommitted({});
+  }
+
+  /** Not only when the next decision comes: what was written all the same may be what everybody waits for. */
+  function clearDoubt(): void {
+    if (!doubtful) return;
+    alone(async () => {
+      if (doubtful) await readAgain();
+    }).catch(() => clock.after(doubtLasts, clearDoubt));
+  }
+
   return {
     epoch,
     environments: () => [...environments.values()],
@@ -128,15 +144,13 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
     earlier: () => earlier,
     decide: (decide) =>
       alone(async () => {
-        if (doubtful) {
-          await readAll();
-          onCommitted({});
-        }
+        if (doubtful) await readAgain();
         const { draft, result } = await decide();
         if (draft) {
           await learnBefore(draft);
           await store.commit({ ...draft, epoch, at: clock.now() }).catch((error: unknown) => {
             doubtful = true;
+            clock.after(doubtLasts, clearDoubt);
             throw error;
           });
           take(draft);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RolloutId } from '../../src/domain/values.ts';
+import type { RolloutId, WorkloadId } from '../../src/domain/values.ts';
 import { api, install, web } from './plant-kit.ts';
 
 const verbs = ['promote', 'abort', 'pause', 'resume'] as const;
@@ -98,8 +98,8 @@ describe('commands', () => {
     await box.live({ services: [linked(1), api(1)] });
     const { rolloutId } = await box.deploy({ services: [linked(2), api(2)] });
     await box.reach(rolloutId, 'baking');
-    const links = new Map(box.dataPlane.table()?.links.map((l) => [`${l.caller}`, l.pool]));
-    expect(links.get('shop-production-web-2')).toBe('shop-production-api-2');
-    expect(links.get('shop-production-web-1')).toBe('shop-production-api-1');
+    const links = new Map(box.dataPlane.table()?.links.map((l) => [l.caller, l.pool]));
+    expect(links.get('shop-production-web-2' as WorkloadId)).toBe('shop-production-api-2');
+    expect(links.get('shop-production-web-1' as WorkloadId)).toBe('shop-production-api-1');
   });
 });

@@ -13,6 +13,8 @@ export class Life {
 export interface PortCall {
   readonly name: string;
   readonly number: number;
+  /** The same before and after. */
+  readonly key: object;
   readonly when: 'before' | 'after';
 }
 
@@ -34,7 +36,7 @@ export function mortal<Port extends object>(name: string, port: Port, life: Life
       return async (...args: unknown[]): Promise<unknown> => {
         if (life.dead) return never();
         life.calls += 1;
-        const call = { name: `${name}.${key}`, number: life.calls };
+        const call = { name: `${name}.${key}`, number: life.calls, key: {} };
         life.interfere({ ...call, when: 'before' });
         if (life.dead) return never();
         try {

@@ -56,12 +56,18 @@ export class MachineRuntime {
   readonly #time: ManualTime;
   readonly #violations: Violations;
   readonly #watchers = new Set<(o: InstanceObservation) => void>();
+  readonly #runsOf = new Map<string, string>();
   #port = 20_000;
   #born = 0;
 
   constructor(time: ManualTime, violations: Violations) {
     this.#time = time;
     this.#violations = violations;
+  }
+
+  /** `<rollout> <workload>` of a release command that was started: at most one each. */
+  serviceOf(run: string): string {
+    return `${run.split('-')[0]} ${this.#runsOf.get(run) ?? ''}`;
   }
 
   running(): readonly string[] {
@@ -238,6 +244,7 @@ export class MachineRuntime {
       },
     };
     this.commandsStarted.push(command.id);
+    this.#runsOf.set(command.id, command.workload.id);
     this.journal.push(`run ${command.workload.id}`);
     this.runs.set(command.id, run);
     this.#time.after(takes, () => (lost ? run.end('lost', null) : run.end('exited', exitCode)));
