@@ -1,7 +1,72 @@
-// `npm test [filter]`: the whole suite, closing with "N passed, N failed".
+// `npm test [filter]`: the suite, then the examples' own tests; closes with what was skipped and why, and "N passed, N failed, N skipped".
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
-const done = spawnSync(process.execPath, [vitest, 'run', ...process.argv.slice(2)], { stdio: 'inherit' });
-process.exit(done.status ?? 1);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const filters = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), 'signalbox-test-'));
+const results = [runSuite()];
+if (filters.length === 0) for (const example of examples()) results.push(runExample(example));
+rmSync(folder, { recursive: true, force: true });
+close(results);
+
+/** @returns {{ passed: number, failed: number, skipped: string[] }} */
+function runSuite() {
+  const file = join(folder, 'suite.json');
+  const done = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...filters], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, SIGNALBOX_TEST_RESULT: file },
+  });
+  // A run that ended before it could count has failed, whatever it had seen by then.
+  const counted = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: [] };
+  if (done.status !== 0 && counted.failed === 0) counted.failed = 1;
+  return counted;
+}
+
+/** Example apps are tested as their authors would: by `node --test`, in their folder. */
+function examples() {
+  return ['hello', 'gallery', 'gallery/api', 'portfolio/backend', 'portfolio/frontend']
+    .map((name) => ({ name, folder: join(root, 'examples', name) }))
+    .filter((example) => existsSync(join(example.folder, 'package.json')) && existsSync(join(example.folder, 'test')));
+}
+
+function runExample({ name, folder: cwd }) {
+  const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'));
+  const needs = Object.keys({ ...dependencies, ...devDependencies }).length > 0;
+  if (needs && !existsSync(join(cwd, 'node_modules')))
+    return skippedExample(name, `its packages are not installed: npm --prefix examples/${name} ci`);
+  if (needs && !existsSync(join(cwd, 'dist')) && !existsSync(join(cwd, '.next')))
+    return skippedExample(name, `it is not built: npm --prefix examples/${name} run build`);
+  const { NODE_TEST_CONTEXT: _outer, ...env } = process.env;
+  const done = spawnSync('npm', ['test', '--silent'], {
+    cwd,
+    env: { ...env, NODE_OPTIONS: '--test-reporter=tap' },
+    encoding: 'utf8',
+    timeout: 300_000,
+  });
+  const count = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(done.stdout)?.[1] ?? 0);
+  const reasons = [...done.stdout.matchAll(/^ *ok \d+ - (.*) # SKIP ?(.*)$/gm)];
+  const skipped = reasons.map(
+    ([, test, why]) => `  examples/${name} > ${test}: ${why || 'no reason given (a fault of the test)'}`,
+  );
+  const failed = Math.max(count('fail') + count('cancelled'), done.status === 0 ? 0 : 1);
+  if (failed > 0) process.stdout.write(`${done.stdout}${done.stderr}`);
+  process.stdout.write(` examples/${name}: ${count('pass')} passed, ${failed} failed\n`);
+  return { passed: count('pass'), failed, skipped };
+}
+
+function skippedExample(name, why) {
+  return { passed: 0, failed: 0, skipped: [`  examples/${name}: ${why}`] };
+}
+
+function close(all) {
+  const sum = (key) => all.reduce((total, result) => total + result[key], 0);
+  const skipped = all.flatMap((result) => result.skipped);
+  if (skipped.length > 0) process.stdout.write(`\nSkipped here, and what would enable it:\n${skipped.join('\n')}\n`);
+  process.stdout.write(`\n${sum('passed')} passed, ${sum('failed')} failed, ${skipped.length} skipped\n`);
+  process.exitCode = sum('failed') === 0 ? 0 : 1;
+}

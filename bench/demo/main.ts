@@ -61,15 +61,23 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<nu
     throw new SignalboxError('PROGRAM_FAILED', `The demo could not be shown: ${(error as Error).message}`, { cause: error });
   } finally {
     screen.close();
-    await endAll(ends);
+    for (const fault of await endAll(ends)) terminal.note(`${terminal.paint.red('left behind:')} ${fault}`);
 
     for (const signal of endings) process.off(signal, interrupt);
   }
 }
 
-/** The last begun first. What never began, or failed by itself, has no end to fail at: the others are ended all the same. */
-async function endAll(ends: readonly (() => Promise<void> | void)[]): Promise<void> {
-  for (const end of [...ends].reverse()) await Promise.resolve(end()).catch(() => undefined);
+/** The last begun first, each whether or not another fails. @returns what could not be ended, and why. */
+async function endAll(ends: readonly (() => Promise<void> | void)[]): Promise<readonly string[]> {
+  const faults: string[] = [];
+  for (const end of [...ends].reverse()) {
+    try {
+      await end();
+    } catch (error) {
+      faults.push((error as Error).message);
+    }
+  }
+  return faults;
 }
 
 /** Signals alone do not keep a program alive. */

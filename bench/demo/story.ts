@@ -35,7 +35,8 @@ export async function tell({ screen, sabotage, ends }: Stage): Promise<Told> {
   screen.step('Starting Signalbox in a temporary home');
   const opening = openPlace(variables);
   ends.push(async () => {
-    await (await opening).remove();
+    const opened = await opening.catch(() => undefined);
+    await opened?.remove();
   });
   const place = await opening;
   const hello = await makeHello(join(place.folder, 'hello'), variables);
