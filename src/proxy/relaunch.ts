@@ -5,6 +5,8 @@ import type { InheritedListener } from './protocol.ts';
 
 /** First file descriptor behind stdin, stdout and stderr. */
 const firstFd = 3;
+/** All that the program gets of an environment: what marks this worker must not mark it. */
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * Starts a program of its own session that inherits this worker's listeners; it gets them as a last JSON argument. This is how
@@ -22,6 +24,7 @@ export function relaunch(
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...rest, JSON.stringify(inherited)], {
       detached: true,
+      env: { PATH: path },
       stdio: ['ignore', log, log, ...listeners.map((listener) => listener.fd)],
     });
     closeSync(log);
