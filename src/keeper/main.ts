@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Handlers, serveWire, WireError } from '../wire/server.ts';
 import { openBystander } from './children.ts';
@@ -112,15 +112,10 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
   workers.adopt();
   runs.adopt();
   await instances.adopt();
-  // Served under a name of its own and renamed: whoever connects finds the old socket or this one, and an old keeper that closes
-  // removes its own name only.
-  const draft = `${socket}.${process.pid}`;
-  const server = await serveWire<KeeperMethods, KeeperEvents>(draft, handlers);
-  renameSync(draft, socket);
+  const server = await serveWire<KeeperMethods, KeeperEvents>(socket, handlers);
   publish = (event, body) => server.publish(event, body);
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGPIPE'] as const) process.on(signal, () => {});
   process.on('SIGTERM', () => void stop(false));
-  process.on('exit', () => rmSync(draft, { force: true }));
 }
 
 /** A full disk stops what is new, with its reason; what runs is not touched. */

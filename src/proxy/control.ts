@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { renameSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { RouteTable } from '../domain/route-table.ts';
 import { writeLine } from '../wire/lines.ts';
@@ -62,12 +61,8 @@ export async function serveControl(context: ProxyContext, options: ControlOption
     },
     'spawn-with-listeners': (params) => relaunch(params.argv, params.logFile, config.listeners),
   };
-  // Bound under a name of its own and moved into place: a predecessor that still runs keeps serving its open connections, and
-  // its end does not remove the socket of its successor.
-  const own = `${config.controlSocket}.${process.pid}`;
-  const server = await serveWire<ProxyMethods, ProxyEvents>(own, handlers);
+  const server = await serveWire<ProxyMethods, ProxyEvents>(config.controlSocket, handlers);
   context.holds.onWake = (pool) => server.publish('wake', { pool });
-  renameSync(own, config.controlSocket);
 }
 
 /** Replaces the table in one step, between two requests. */

@@ -24,7 +24,8 @@ export async function connectWire<M extends Methods, E extends Events>(path: str
   let next = 1;
   const closed = new Promise<void>((resolve) => {
     socket.on('close', () => {
-      for (const settle of waiting.values()) settle(new WireError('WIRE_CLOSED', `The connection to ${path} ended before the answer came.`));
+      for (const settle of waiting.values())
+        settle(new WireError('WIRE_CLOSED', `The connection to ${path} ended before the answer came.`));
       waiting.clear();
       resolve();
     });

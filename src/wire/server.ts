@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { readLines, writeLine } from './lines.ts';
 import type { Events, Methods, WireFault, WireRequest } from './protocol.ts';
@@ -23,8 +23,15 @@ export interface WireServer<E extends Events> {
   close(): Promise<void>;
 }
 
-/** Serves `handlers` on a unix socket readable by its owner only. A stale socket file at `path` is replaced. */
-export async function serveWire<M extends Methods, E extends Events>(path: string, handlers: Handlers<M>): Promise<WireServer<E>> {
+/**
+ * Serves `handlers` on a unix socket readable by its owner only. It is bound under a name of its own and moved into place: whoever
+ * connects finds the program before or this one, and since a closing server removes the name it was bound to, the end of an old
+ * program never takes the socket of its successor away. `close` leaves the file behind; nobody listens there then.
+ */
+export async function serveWire<M extends Methods, E extends Events>(
+  path: string,
+  handlers: Handlers<M>,
+): Promise<WireServer<E>> {
   const connections = new Set<Socket>();
   const server: Server = createServer((socket) => {
     connections.add(socket);
@@ -32,12 +39,14 @@ export async function serveWire<M extends Methods, E extends Events>(path: strin
     socket.on('close', () => connections.delete(socket));
     readLines(socket, (message) => void answer(handlers, socket, message as WireRequest));
   });
-  rmSync(path, { force: true });
+  const draft = `${path}.${process.pid}`;
+  rmSync(draft, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, resolve);
+    server.listen(draft, resolve);
   });
-  chmodSync(path, 0o600);
+  chmodSync(draft, 0o600);
+  renameSync(draft, path);
   return {
     publish: (event, body) => {
       for (const socket of connections) writeLine(socket, { event, body });
