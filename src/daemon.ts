@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock, systemIds } from './adapters/clock/system/clock.ts';
 import { openEmbeddedDataPlane } from './adapters/data-plane/embedded/embedded.ts';
 import { httpProber } from './adapters/prober/http/prober.ts';
+import { openKeeper } from './adapters/runtime/process/keeper-calls.ts';
 import { openProcessRuntime } from './adapters/runtime/process/runtime.ts';
 import { workRoot } from './adapters/runtime/process/work-root.ts';
 import { gitSource } from './adapters/source/git/git-source.ts';
@@ -17,7 +18,7 @@ import { loadSettings, processEnvironment } from './config/settings.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
 import { SignalboxError } from './domain/errors.ts';
 import type { ArtifactRef } from './domain/release.ts';
-import { type KeeperClient, openKeeperClient } from './keeper/client.ts';
+import type { KeeperClient } from './keeper/client.ts';
 import { createHealthMonitor } from './monitor/health-monitor.ts';
 import { openBuilder } from './pipeline/builder.ts';
 import { createFreezer } from './pipeline/freezer.ts';
@@ -26,7 +27,7 @@ import { toolchainVersions } from './pipeline/toolchain.ts';
 /**
  * The control plane as a program. Builds the adapters, wires them, and prints one line `{"http":..,"https":..,"api":..}` on stdout
  * once everything listens, or `{"error":{..}}` and exit code 1. Settings come from the environment (config/settings.ts).
- * SIGTERM and SIGINT end it and nothing else: keeper, proxy and instances go on.
+ * SIGTERM and SIGINT end it and nothing else: keeper, proxy and instances go on. A shutdown through the API ends keeper and proxy too.
  */
 const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 const program = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -66,7 +67,7 @@ async function start(): Promise<void> {
   // Unix sockets want short paths; a home too deep for them keeps its table beside its sockets.
   const proxyDir = Buffer.byteLength(home.proxy) > longestSocketFolder ? join(home.run, 'proxy') : home.proxy;
   const homeId = createHash('sha256').update(home.root).digest('hex').slice(0, 12);
-  const keeper = await openKeeperClient({
+  const keeper = await openKeeper({
     config: { dir: join(home.root, 'keeper'), socket: home.keeperSocket, homeId, version },
     program: program('./keeper/main.js'),
     proxyDir,
@@ -78,6 +79,7 @@ async function start(): Promise<void> {
     epoch,
     dir: proxyDir,
     program: program('./proxy/main.js'),
+    version,
     http: { host: settings.http.host, port: settings.http.port },
     workers: settings.proxyWorkers,
     trustedProxies: settings.trustedProxies,
@@ -132,11 +134,13 @@ async function start(): Promise<void> {
     onFault: fault,
   });
   const addresses = await dataPlane.addresses();
-  const stop = once(async (instances: boolean) => {
+  /** `handover`: only this program ends, as a new one will take over; the others go with the keeper and the proxy. */
+  const stop = once(async (what: 'handover' | 'keeper' | 'instances') => {
     await api.close();
     controlPlane.stop();
-    if (instances) await endEverything(keeper, epoch);
-    await Promise.allSettled([dataPlane.close(), runtime.close(), prober.close(), store.close()]);
+    await Promise.allSettled([dataPlane.close(), runtime.close(), prober.close()]);
+    if (what !== 'handover') await endKeeper(keeper, { epoch, all: what === 'instances' });
+    await store.close();
     keeper.close();
     process.exit(0);
   });
@@ -151,7 +155,7 @@ async function start(): Promise<void> {
       ),
     onChange: (tell) => controlPlane.feed.onRollout(() => tell()),
     onRolloutLine: (rollout, tell) => controlPlane.feed.onLine((line) => line.rollout === rollout && tell(line)),
-    shutdown: ({ instances }) => void stop(instances),
+    shutdown: ({ instances }) => void stop(instances ? 'instances' : 'keeper'),
     token,
     socketPath: home.apiSocket,
     host: settings.api.host,
@@ -161,7 +165,7 @@ async function start(): Promise<void> {
     incoming: home.incoming,
     onFault: fault,
   });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(false));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop('handover'));
   process.stdout.write(`${JSON.stringify({ ...addresses, api: api.port })}\n`);
   log('info', 'started', { version, epoch, ...addresses, api: api.port });
 }
@@ -182,8 +186,8 @@ function placeWorkFolders(home: HomeLayout, work: string): void {
   }
 }
 
-async function endEverything(keeper: KeeperClient, epoch: number): Promise<void> {
-  await keeper.call('shutdown', { epoch, all: true }, 60_000).catch((error: unknown) => {
+async function endKeeper(keeper: KeeperClient, what: { readonly epoch: number; readonly all: boolean }): Promise<void> {
+  await keeper.call('shutdown', what, 60_000).catch((error: unknown) => {
     // It has ended before its answer arrived: that is what was asked for.
     if (!(error instanceof Error && 'code' in error && error.code === 'WIRE_CLOSED')) throw error;
   });

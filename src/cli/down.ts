@@ -34,7 +34,7 @@ export async function down(
   terminal.say(
     all
       ? 'Signalbox and its apps are stopped.'
-      : 'Signalbox is stopped; apps go on serving. `signalbox up` takes over again, `signalbox down --all` stops them.',
+      : 'Control plane, keeper and proxy are stopped. The apps run on, but nothing leads to them until `signalbox up`; `signalbox down --all` would have stopped them too.',
   );
   return exitCodes.done;
 }

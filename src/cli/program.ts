@@ -38,7 +38,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
     .action((options: Options & { detach?: boolean; install?: boolean }) =>
       run(options, async (to) => (await import('./up.ts')).up(to, options)),
     );
-  verb('down', 'stop Signalbox on this machine; apps go on serving', 'signalbox down')
+  verb('down', 'stop control plane, keeper and proxy on this machine', 'signalbox down')
     .option('--all', 'stop the apps too')
     .action((options: Options & { all?: boolean }) => run(options, async (to) => (await import('./down.ts')).down(to, options)));
   verb('init', 'look at a repository and write its signalbox.yaml', 'signalbox init')

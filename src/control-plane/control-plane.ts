@@ -144,7 +144,6 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     onLine: (line) => {
       for (const tell of listeners) tell(line);
     },
-    clearedAt: (id) => interlock.clearedAt(id),
     untilServable,
     onFault,
   });

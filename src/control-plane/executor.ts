@@ -31,8 +31,6 @@ export interface ExecutorPorts {
   /** Reports a result; tried again until it is on record or nobody waits for it. */
   readonly report: (rollout: RolloutId, event: RolloutEvent) => Promise<void>;
   readonly onLine: (line: { rollout: RolloutId; service: string; line: string }) => void;
-  /** When the last required check of a rollout passed, if this process saw it. */
-  readonly clearedAt: (rollout: RolloutId) => number | undefined;
   /** Waits until the release that traffic goes back to has a healthy instance of each service, for a while. */
   readonly untilServable: (rollout: Rollout, signal: AbortSignal) => Promise<void>;
   readonly onFault: (error: unknown) => void;
@@ -69,11 +67,9 @@ export function createExecutor(ports: ExecutorPorts): Executor {
       case 'warm-up':
         await ports.untilServable(rollout, signal);
         return { type: 'warmed-up', effect: id };
-      case 'publish': {
-        const from = (rollout.phase === 'shifting' ? ports.clearedAt(rollout.id) : undefined) ?? clock.now();
+      case 'publish':
         await publisher.ensure();
-        return { type: 'published', effect: id, took: millis(Math.max(0, clock.now() - from)), wall: clock.wall() };
-      }
+        return { type: 'published', effect: id, wall: clock.wall() };
     }
   }
 
@@ -250,7 +246,8 @@ function buildReason(service: string, result: { end: string; exitCode: number | 
         : result.end === 'cancelled'
           ? 'was cancelled'
           : `failed${result.exitCode === null ? '' : ` (exit ${result.exitCode})`}`;
-  return { code: 'BUILD_FAILED', message: `The build of ${service} ${how}.`, service, log: result.tail };
+  const code = result.end === 'no-space' ? 'NO_SPACE' : 'BUILD_FAILED';
+  return { code, message: `The build of ${service} ${how}.`, service, log: result.tail };
 }
 
 function commandReason(service: string, run: string, timeout: Millis, result: OneOffResult): Reason {

@@ -16,8 +16,6 @@ import type { Signals } from './signals.ts';
  */
 export interface Interlock {
   kick(): void;
-  /** When the last required check of a rollout passed, on the clock; undefined when this process did not see it. */
-  clearedAt(rollout: RolloutId): number | undefined;
   stop(): void;
 }
 
@@ -34,7 +32,6 @@ const retry = millis(250);
 const longestNap = 1000;
 
 export function createInterlock({ plant, controller, monitor, signals, clock, onFault }: InterlockPorts): Interlock {
-  const cleared = new Map<RolloutId, number>();
   const { kick, stop } = mergeCalls(turn, fault);
   let cancelTimer = (): void => undefined;
 
@@ -44,7 +41,6 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
       else if (readyToShift(rollout) && !others(rollout).some(movesTraffic)) await clear(rollout);
       else if (rollout.deadline !== null && clock.now() >= rollout.deadline) await wake(rollout);
     }
-    for (const id of cleared.keys()) if (!plant.rollout(id)) cleared.delete(id);
   }
 
   const others = (rollout: Rollout): readonly Rollout[] => plant.rollouts(rollout.environment).filter((r) => r.id !== rollout.id);
@@ -83,7 +79,6 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
       clock.after(retry, kick);
       return;
     }
-    cleared.set(rollout.id, clock.now());
     await plant.decide(async () => ({ draft: await clearance(rollout.id), result: undefined }));
   }
 
@@ -138,7 +133,6 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
 
   return {
     kick,
-    clearedAt: (id) => cleared.get(id),
     stop: () => {
       stop();
       cancelTimer();

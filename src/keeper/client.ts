@@ -74,14 +74,14 @@ export async function openKeeperClient(options: KeeperClientOptions): Promise<Ke
         const attempt = current;
         attempt.catch(() => {});
         const connection = await within(attempt, until - performance.now());
-        const last = method === 'shutdown' && (params as KeeperMethods['shutdown']['params']).all;
+        const last = method === 'shutdown';
         if (last) ending = true;
         try {
           return await connection.call(method, params, timeoutMs);
         } catch (cause) {
           const lost = cause instanceof WireError && cause.code === 'WIRE_CLOSED';
           if (last && !lost) ending = false;
-          if (!lost || over || ending || method === 'shutdown' || performance.now() >= until) throw cause;
+          if (!lost || over || ending || performance.now() >= until) throw cause;
           // `closed` fires in the same tick; wait until it has put the next connection in place.
           await wait(1);
         }

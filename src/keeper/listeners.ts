@@ -6,7 +6,7 @@ import { readJson, writeJson } from './state.ts';
 
 /** Listening sockets that this process holds and never accepts on: connections wait in the backlog while no worker runs. */
 export interface Listeners {
-  /** @throws WireError PORT_TAKEN; then everything is as before. */
+  /** @throws WireError PORT_TAKEN, PORT_DENIED; then everything is as before. */
   declare(requests: readonly ListenRequest[]): readonly HeldListener[];
   held(): readonly InheritedListener[];
 }
@@ -128,11 +128,10 @@ function listen(opened: readonly Opened[]): void {
 }
 
 function refusal({ name, host, port }: ListenRequest, error: number): WireError {
-  const why =
-    error === -98
-      ? 'another program listens there'
-      : error === -13
-        ? 'this user may not use that port'
-        : `the system answers ${error}`;
-  return new WireError('PORT_TAKEN', `The ${name} port ${host}:${port} cannot be opened: ${why}.`);
+  const where = `The ${name} port ${host}:${port} cannot be opened`;
+  if (error === -13) return new WireError('PORT_DENIED', `${where}: this user may not use that port.`);
+  return new WireError(
+    'PORT_TAKEN',
+    `${where}: ${error === -98 ? 'another program listens there' : `the system answers ${error}`}.`,
+  );
 }

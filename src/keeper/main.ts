@@ -53,11 +53,10 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
     publish: (state) => publish('worker', state as never),
   });
 
-  const stop = async (all: boolean): Promise<void> => {
-    if (all) {
-      await Promise.all([workers.end(10_000), ...instances.list().map(({ id }) => instances.stop(id, 10_000))]);
-      await Promise.all(runs.list().map(({ id }) => runs.end(id, 10_000, 'cancelled')));
-    }
+  const stop = async (what: { readonly workers: boolean; readonly instances: boolean }): Promise<void> => {
+    const ended = what.instances ? instances.list().map(({ id }) => instances.stop(id, 10_000)) : [];
+    await Promise.all([...(what.workers ? [workers.end(10_000)] : []), ...ended]);
+    if (what.instances) await Promise.all(runs.list().map(({ id }) => runs.end(id, 10_000, 'cancelled')));
     workers.close();
     instances.close();
     setImmediate(() => process.exit(0));
@@ -104,7 +103,7 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
     inspect: async ({ ids, listening }) => ({ instances: await usageOf(homeId, ids, listening) }),
     shutdown: async (params) => {
       epoch.check(params.epoch);
-      await stop(params.all);
+      await stop({ workers: true, instances: params.all });
       return null;
     },
   };
@@ -115,7 +114,7 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
   const server = await serveWire<KeeperMethods, KeeperEvents>(socket, handlers);
   publish = (event, body) => server.publish(event, body);
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGPIPE'] as const) process.on(signal, () => {});
-  process.on('SIGTERM', () => void stop(false));
+  process.on('SIGTERM', () => void stop({ workers: false, instances: false }));
 }
 
 /** A full disk stops what is new, with its reason; what runs is not touched. */

@@ -6,7 +6,10 @@ export type KeeperMethods = {
   hello: { params: { epoch: number }; result: KeeperHello };
   /** Declares the listeners; idempotent. Port 0 is any free port, remembered and taken again after a restart. */
   listen: { params: { epoch: number; listeners: readonly ListenRequest[] }; result: { listeners: readonly HeldListener[] } };
-  /** Declares the proxy workers; the keeper starts, restarts and (with `replace`) exchanges them without closing a listener. */
+  /**
+   * Declares the proxy workers; the keeper starts and restarts them, and exchanges those that were started with other settings or
+   * listeners than they would be now, without closing a listener.
+   */
   workers: { params: { epoch: number; workers: readonly WorkerSpec[] }; result: { workers: readonly WorkerState[] } };
   /** Replaces one worker: a new one is started on the same listeners, then the old one is told to finish, and killed after graceMs. */
   'replace-worker': { params: { epoch: number; name: string; graceMs: number }; result: { workers: readonly WorkerState[] } };
@@ -29,7 +32,7 @@ export type KeeperMethods = {
   };
   /** Memory and listening ports of instances, read now. */
   inspect: { params: { ids: readonly string[]; listening: boolean }; result: { instances: readonly InstanceUsage[] } };
-  /** Ends the keeper; with `all` also workers and instances. */
+  /** Ends the keeper and the workers; with `all` also the instances, which else go on without anybody. */
   shutdown: { params: { epoch: number; all: boolean }; result: null };
 };
 

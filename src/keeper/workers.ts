@@ -13,6 +13,8 @@ export interface WorkerRecord {
   readonly spec: WorkerSpec;
   readonly process: ProcessIdentity | null;
   readonly restarts: number;
+  /** What the process was started as (`launchedAs`); another means that it has to be exchanged. */
+  readonly launched?: string;
 }
 
 export interface Workers {
@@ -47,6 +49,8 @@ type WorkerControl = WireClient<WorkerMethods, Events>;
 const backoff = { firstMs: 100, mostMs: 5000, stableMs: 10_000 };
 const logBytes = 10 * 1024 * 1024;
 const readyMs = 5000;
+/** How long a worker that is exchanged or no longer wanted may take to finish. */
+const exchangeGraceMs = 10_000;
 /** All that a worker needs of an environment. */
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -58,6 +62,7 @@ interface Worker {
   quickEnds: number;
   state: WorkerState['state'];
   timer: NodeJS.Timeout | undefined;
+  launched: string;
 }
 
 export function openWorkers(options: WorkersOptions): Workers {
@@ -73,7 +78,12 @@ export function openWorkers(options: WorkersOptions): Workers {
   });
   const list = (): WorkerState[] => [...workers.values()].map(stateOf);
   const save = (): void => {
-    const records: WorkerRecord[] = [...workers.values()].map(({ spec, process, restarts }) => ({ spec, process, restarts }));
+    const records: WorkerRecord[] = [...workers.values()].map(({ spec, process, restarts, launched }) => ({
+      spec,
+      process,
+      restarts,
+      launched,
+    }));
     try {
       writeJson(file, records);
     } catch (cause) {
@@ -102,6 +112,7 @@ export function openWorkers(options: WorkersOptions): Workers {
     const { spec } = worker;
     worker.startedAt = performance.now();
     const held = listeners();
+    worker.launched = launchedAs(spec, held);
     const inherited = held.map(({ name, host, port }, index) => ({ name, host, port, fd: 3 + index }));
     let output: number | undefined;
     try {
@@ -141,6 +152,7 @@ export function openWorkers(options: WorkersOptions): Workers {
       quickEnds: 0,
       state: 'backing-off',
       timer: undefined,
+      launched: known?.launched ?? '',
     };
     workers.set(spec.name, worker);
     return worker;
@@ -166,6 +178,21 @@ export function openWorkers(options: WorkersOptions): Workers {
     publish(stateOf(worker));
   };
 
+  const replace = async (name: string, graceMs: number): Promise<WorkerState[]> => {
+    const worker = workers.get(name);
+    if (!worker) return list();
+    clearTimeout(worker.timer);
+    const former = worker.process;
+    // Connected before the new one takes the socket's name.
+    const control = former && isAlive(former) ? await controlOf(worker.spec) : null;
+    worker.quickEnds = 0;
+    worker.restarts += 1;
+    launch(worker);
+    await ready(worker);
+    if (former && isAlive(former)) void retire(former, control, graceMs);
+    return list();
+  };
+
   return {
     adopt: () => {
       for (const record of (readJson(file) as WorkerRecord[] | undefined) ?? []) {
@@ -187,23 +214,13 @@ export function openWorkers(options: WorkersOptions): Workers {
         else launch(add(spec));
       }
       save();
-      await Promise.all(gone.map((worker) => drop(worker, 10_000)));
+      await Promise.all(gone.map((worker) => drop(worker, exchangeGraceMs)));
+      for (const worker of [...workers.values()]) {
+        if (worker.launched !== launchedAs(worker.spec, listeners())) await replace(worker.spec.name, exchangeGraceMs);
+      }
       return list();
     },
-    replace: async (name, graceMs) => {
-      const worker = workers.get(name);
-      if (!worker) return list();
-      clearTimeout(worker.timer);
-      const former = worker.process;
-      // Connected before the new one takes the socket's name.
-      const control = former && isAlive(former) ? await controlOf(worker.spec) : null;
-      worker.quickEnds = 0;
-      worker.restarts += 1;
-      launch(worker);
-      await ready(worker);
-      if (former && isAlive(former)) void retire(former, control, graceMs);
-      return list();
-    },
+    replace,
     list,
     end: async (graceMs) => {
       await Promise.all([...workers.values()].map((worker) => drop(worker, graceMs)));
@@ -214,6 +231,10 @@ export function openWorkers(options: WorkersOptions): Workers {
     },
   };
 }
+
+/** Everything that a worker is given at its start: when it changes, only a new process can know. */
+const launchedAs = ({ program, config, nodeArgs }: WorkerSpec, held: readonly InheritedListener[]): string =>
+  JSON.stringify([program, config, nodeArgs, held.map(({ name, host, port }) => [name, host, port])]);
 
 /** Waits until the newly started process answers on the control socket, or the time for that is over. */
 async function ready(worker: Worker): Promise<void> {

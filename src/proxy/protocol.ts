@@ -2,6 +2,8 @@ import type { Pool, RouteTable } from '../domain/route-table.ts';
 
 /** What a proxy worker is started with: its only argument, as JSON. Listeners arrive as inherited file descriptors. */
 export interface WorkerConfig {
+  /** Of the product; a worker of another version is exchanged. */
+  readonly version?: string;
   readonly name: string;
   /** Folder with `routes.json` (the last table) and the workers' sockets. */
   readonly dir: string;

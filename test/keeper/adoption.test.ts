@@ -151,13 +151,14 @@ describe('one keeper per home', () => {
   it('ends on request and leaves the instances running, or takes all with it', async () => {
     const keeper = await home.connect();
     const { pid } = await keeper.call('start', { epoch: 1, spec: home.spec('web.1', 'worker-without-port') });
-    keeper.call('shutdown', { epoch: 1, all: false }).catch(() => {});
-    await until('a new keeper', async () => (await stateOf(keeper, 'web.1'))?.adopted);
-    expect(processIsThere(pid ?? 0)).toBe(true);
-    await keeper.call('shutdown', { epoch: 1, all: true });
-    expect(home.living()).toEqual([]);
+    await keeper.call('shutdown', { epoch: 1, all: false });
     await expect(keeper.call('hello', { epoch: 1 }), 'a keeper that took its place').rejects.toMatchObject({
       code: 'WIRE_CLOSED',
     });
+    expect(processIsThere(pid ?? 0)).toBe(true);
+    const next = await home.connect();
+    expect(await stateOf(next, 'web.1')).toMatchObject({ pid, adopted: true });
+    await next.call('shutdown', { epoch: 1, all: true });
+    expect(home.living()).toEqual([]);
   });
 });

@@ -182,6 +182,7 @@ export function onVerifying(rollout: Rollout, event: RolloutEvent, now: Instant)
         baseline: event.baseline,
         step: event.from === null ? rollout.plan.steps.length - 1 : 0,
         stepServed: false,
+        movingSince: now,
         trafficMoved: true,
       };
       const arms = event.from === null ? allOn(rollout.release) : shared(event.from, rollout.release, weight);

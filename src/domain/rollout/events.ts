@@ -1,4 +1,4 @@
-import type { Millis, ReleaseId, RolloutId, WallTime, WorkloadId } from '../values.ts';
+import type { ReleaseId, RolloutId, WallTime, WorkloadId } from '../values.ts';
 import type { Reason, ReleaseCounters, TrafficBaseline } from './state.ts';
 
 /** Everything that can happen to a rollout. Results of effects name the effect; those of effects no longer asked for are ignored. */
@@ -32,7 +32,7 @@ export type RolloutEvent =
       readonly fallback: ReleaseId | null;
       readonly baseline: TrafficBaseline;
     }
-  | { readonly type: 'published'; readonly effect: string; readonly took: Millis; readonly wall: WallTime }
+  | { readonly type: 'published'; readonly effect: string; readonly wall: WallTime }
   /** The release to go back to serves, or has had time enough. */
   | { readonly type: 'warmed-up'; readonly effect: string }
   /** `observing` false: our own observation is broken; the release is not blamed and the clock stands still. */

@@ -107,8 +107,8 @@ export interface Rollout {
   readonly baseline: TrafficBaseline;
   readonly gate: GateState | null;
   readonly bake: BakeWatch | null;
-  /** When its undoing was decided. */
-  readonly undoneAt: Instant | null;
+  /** When the last change of traffic was decided, its checks just passed (or its failure just seen). */
+  readonly movingSince: Instant | null;
   /** When the clock of the current phase runs out; null when it has none or stands still. */
   readonly deadline: Instant | null;
   /** Time left on a clock that stands still (pause, hold, blind observation). */

@@ -154,7 +154,7 @@ export function newRollout(facts: {
     baseline: { requests: 0, errors: 0 },
     gate: null,
     bake: null,
-    undoneAt: null,
+    movingSince: null,
     deadline: null,
     clockLeft: null,
     outstanding: [],

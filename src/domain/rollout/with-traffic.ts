@@ -36,7 +36,10 @@ export function onShifting(rollout: Rollout, event: RolloutEvent, now: Instant):
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
       const served: Rollout = { ...settle(rollout, event.effect), stepServed: true, trafficMoved: true };
       if (isLastStep(served)) {
-        return enterBaking({ ...served, times: { ...served.times, liveAt: event.wall, switchMs: event.took } }, now);
+        return enterBaking(
+          { ...served, times: { ...served.times, liveAt: event.wall, switchMs: now - (served.movingSince ?? now) } },
+          now,
+        );
       }
       return { rollout: openStep(served, now) };
     }
@@ -94,6 +97,7 @@ function nextStep(rollout: Rollout, now: Instant): Decision {
     step,
     scale: Math.max(step, rollout.scale),
     stepServed: false,
+    movingSince: now,
     deadline: clockIn(now, publishDeadline),
     clockLeft: null,
   };
@@ -252,7 +256,7 @@ export function undo(rollout: Rollout, reason: Reason, now: Instant, byPerson = 
   const back: Rollout = {
     ...enter(rollout, 'rolling-back', clockIn(now, restoreDeadline)),
     reason,
-    undoneAt: now,
+    movingSince: now,
     endsAs: rollout.endsAs ?? 'rolled-back',
   };
   if (target !== null && !keptWarm(rollout)) return { rollout: ask(back, { type: 'warm-up' }) };
@@ -272,7 +276,7 @@ export function onRollingBack(rollout: Rollout, event: RolloutEvent, now: Instan
     }
     case 'published': {
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
-      const restored: Rollout = { ...rollout, times: { ...rollout.times, restoreMs: now - (rollout.undoneAt ?? now) } };
+      const restored: Rollout = { ...rollout, times: { ...rollout.times, restoreMs: now - (rollout.movingSince ?? now) } };
       return { rollout: end(restored, rollout.endsAs ?? 'rolled-back', rollout.reason) };
     }
     case 'tick':

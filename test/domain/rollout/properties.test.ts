@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { activePhase } from '../../../src/domain/desired.ts';
 import type { RolloutEvent } from '../../../src/domain/rollout/events.ts';
 import type { Reason, Rollout } from '../../../src/domain/rollout/state.ts';
-import { millis, type ReleaseId, type WorkloadId } from '../../../src/domain/values.ts';
+import { type ReleaseId, type WorkloadId } from '../../../src/domain/values.ts';
 import { type Sketch, sketchRelease, World } from './world.ts';
 
 const reason: Reason = { code: 'INSTANCE_UNHEALTHY', message: 'GET /health answered 503' };
@@ -189,7 +189,7 @@ function resultOf(
     case 'warm-up':
       return { type: 'warmed-up', effect };
     case 'publish':
-      return { type: 'published', effect, took: millis(3), wall: 0 as never };
+      return { type: 'published', effect, wall: 0 as never };
   }
 }
 

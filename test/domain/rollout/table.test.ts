@@ -4,7 +4,7 @@ import type { RolloutEvent, RolloutEventType } from '../../../src/domain/rollout
 import { moves } from '../../../src/domain/rollout/moves.ts';
 import { type HoldablePhase, isTerminal, type Phase, phases, type Rollout } from '../../../src/domain/rollout/state.ts';
 import { transition } from '../../../src/domain/rollout/transition.ts';
-import { instant, millis, type RolloutId, type WorkloadId } from '../../../src/domain/values.ts';
+import { instant, type RolloutId, type WorkloadId } from '../../../src/domain/values.ts';
 import { sketchRelease, World } from './world.ts';
 
 const reason = { code: 'SMOKE_FAILED', message: 'GET / answered 500' };
@@ -24,7 +24,7 @@ const samples: { readonly [Type in RolloutEventType]: Extract<RolloutEvent, { ty
   'smoke-passed': { type: 'smoke-passed', effect: 'x' },
   'smoke-failed': { type: 'smoke-failed', effect: 'x', reason },
   cleared: { type: 'cleared', from: null, fallback: null, baseline: { requests: 0, errors: 0 } },
-  published: { type: 'published', effect: 'x', took: millis(1), wall: 0 as never },
+  published: { type: 'published', effect: 'x', wall: 0 as never },
   'warmed-up': { type: 'warmed-up', effect: 'x' },
   traffic: { type: 'traffic', counts: {}, observing: true },
   tick: { type: 'tick' },

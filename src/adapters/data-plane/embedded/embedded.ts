@@ -28,6 +28,8 @@ export interface EmbeddedOptions {
   /** The compiled worker, dist/proxy/main.js. */
   readonly program: string;
   readonly http: { readonly host: string; readonly port: number };
+  /** Of the product: workers of another version are exchanged. */
+  readonly version?: string;
   /** Worker processes. Default 1. */
   readonly workers?: number;
   /** Release-local listeners. Default 32. */
@@ -73,7 +75,7 @@ function specOf(name: string, options: EmbeddedOptions): WorkerSpec {
   return {
     name,
     program: options.program,
-    config: { name, dir, controlSocket: socketOf(dir, name), trustedProxies, limits },
+    config: { name, dir, controlSocket: socketOf(dir, name), trustedProxies, limits, version: options.version ?? '' },
     nodeArgs: options.nodeArgs ?? [],
     logFile: join(options.logDir ?? dir, `${name}.log`),
   };
@@ -324,10 +326,19 @@ function ignoreRefusal(cause: unknown): void {
   if (!(cause instanceof WireError) || (cause.code !== 'STALE_EPOCH' && cause.code !== 'BAD_TABLE')) throw cause;
 }
 
+/** Why it cannot listen, in the catalogue's words. */
+const waysOut: Readonly<Record<string, { readonly code: ErrorCode; readonly hint: string }>> = {
+  PORT_TAKEN: { code: 'PORT_IN_USE', hint: 'Stop the program that has it, or set SIGNALBOX_HTTP_PORT to another port.' },
+  PORT_DENIED: { code: 'PORT_IN_USE', hint: 'Set SIGNALBOX_HTTP_PORT to a port above 1023, or run it as root.' },
+  NODE_UNSUPPORTED: { code: 'PROGRAM_FAILED', hint: 'Start it with Node 20, 22 or 24.' },
+};
+
 function mapped(cause: unknown): SignalboxError {
   if (cause instanceof SignalboxError) return cause;
   const code = cause instanceof WireError ? cause.code : '';
   const message = cause instanceof Error ? cause.message : String(cause);
   if (code === 'STALE_EPOCH' || code === 'BAD_TABLE') return new SignalboxError(code, message, { cause });
+  const wayOut = waysOut[code];
+  if (wayOut) return new SignalboxError(wayOut.code, message, { cause, hint: wayOut.hint });
   return new SignalboxError('DATA_PLANE_UNAVAILABLE', message, { cause });
 }
