@@ -51,7 +51,7 @@ export async function connectWire<M extends Methods, E extends Events>(path: str
           clearTimeout(timer);
           waiting.delete(id);
           if (message instanceof WireError) reject(message);
-          else if ('ok' in message && message.ok) resolve(message.result as never);
+          else if ('ok' in message && message.ok) resolve(message.result);
           else if ('error' in message) reject(new WireError(message.error.code, message.error.message));
         };
         const timer = setTimeout(
@@ -64,8 +64,8 @@ export async function connectWire<M extends Methods, E extends Events>(path: str
     on: (event, listener) => {
       const set = listeners.get(event) ?? new Set();
       listeners.set(event, set);
-      set.add(listener as (body: never) => void);
-      return () => set.delete(listener as (body: never) => void);
+      set.add(listener);
+      return () => set.delete(listener);
     },
     closed,
     close: () => socket.destroy(),

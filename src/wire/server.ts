@@ -64,7 +64,7 @@ async function answer<M extends Methods>(handlers: Handlers<M>, socket: Socket, 
   try {
     const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
     if (!handler) throw new WireError('UNKNOWN_METHOD', `This program does not know "${method}"; it may be of another version.`);
-    const result = await handler(params as M[string]['params'], socket);
+    const result = await handler(params, socket);
     writeLine(socket, { id, ok: true, result: result ?? null });
   } catch (cause) {
     const error: WireFault =

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -67,6 +69,25 @@ describe('up', () => {
     }
     running.child.kill('SIGTERM');
     expect((await running.done).code).toBe(0);
+  });
+
+  it('on a taken traffic port is one clear error that names the port and the way out', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    try {
+      const refused = await runCli(['up', '--json'], { home, env: { ...env, SIGNALBOX_HTTP_PORT: String(port) } });
+      expect(refused.code).toBe(1);
+      const { error } = onlyJson(refused) as { error: { code: string; message: string; hint: string } };
+      expect(error).toMatchObject({
+        code: 'PORT_IN_USE',
+        message: expect.stringContaining(`:${port} `) as unknown,
+        hint: expect.stringContaining('SIGNALBOX_HTTP_PORT') as unknown,
+      });
+    } finally {
+      other.close();
+    }
+    expect((await run('up', '--detach')).code).toBe(0);
   });
 });
 

@@ -3,12 +3,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callsTo, openKeeper } from '../../../src/adapters/runtime/process/keeper-calls.ts';
 import { networkArgv, planNetwork } from '../../../src/adapters/runtime/process/namespaces.ts';
 import { openPorts } from '../../../src/adapters/runtime/process/ports.ts';
 import { below } from '../../../src/adapters/runtime/process/scratch.ts';
 import { shellArgv } from '../../../src/adapters/runtime/process/shell.ts';
 import { openUsers } from '../../../src/adapters/runtime/process/users.ts';
 import { workRoot } from '../../../src/adapters/runtime/process/work-root.ts';
+import { WireError } from '../../../src/wire/server.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -119,5 +121,26 @@ describe('folders', () => {
     ['a/../../b', null],
   ])('%s below /app is %s', (path, expected) => {
     expect(below('/app', path)).toBe(expected);
+  });
+});
+
+describe('refusals of the keeper', () => {
+  it.each([
+    ['STALE_EPOCH', 'Epoch 3 is over.', 'STALE_EPOCH'],
+    ['KEEPER_STATE', 'It could not write it down: ENOSPC: no space left on device', 'NO_SPACE'],
+    ['KEEPER_STATE', 'It could not write it down: EIO: i/o error', 'RUNTIME_UNAVAILABLE'],
+    ['KEEPER_UNAVAILABLE', 'There is no keeper.', 'RUNTIME_UNAVAILABLE'],
+  ])('%s (%s) is %s', async (code, message, shown) => {
+    const keeper = { call: () => Promise.reject(new WireError(code, message)), on: () => () => {}, onReconnect: () => () => {} };
+    await expect(callsTo(keeper)('list', {})).rejects.toMatchObject({ code: shown, message });
+  });
+
+  it('say it when no keeper can be started', async () => {
+    const config = { dir: join(dir, 'keeper'), socket: join(dir, 'k.sock'), homeId: 'x', version: 'test' };
+    const program = join(dir, 'missing.js');
+    await expect(openKeeper({ config, program, proxyDir: dir, logFile: join(dir, 'keeper.log') })).rejects.toMatchObject({
+      code: 'RUNTIME_UNAVAILABLE',
+      message: expect.stringContaining('keeper.log') as unknown,
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { SignalboxError } from '../../../domain/errors.ts';
-import type { KeeperClient } from '../../../keeper/client.ts';
+import { type KeeperClient, type KeeperClientOptions, openKeeperClient } from '../../../keeper/client.ts';
 import type { KeeperMethods } from '../../../keeper/protocol.ts';
 import { WireError } from '../../../wire/server.ts';
 
@@ -11,14 +11,30 @@ export type KeeperCalls = <Name extends keyof KeeperMethods>(
   params: KeeperMethods[Name]['params'],
 ) => Promise<KeeperMethods[Name]['result']>;
 
-/** The keeper's refusals in the catalogue's words: STALE_EPOCH as it is, all else RUNTIME_UNAVAILABLE with the keeper's reason. */
+/** @throws SignalboxError RUNTIME_UNAVAILABLE when there is no keeper and none can be started. */
+export async function openKeeper(options: KeeperClientOptions): Promise<KeeperClient> {
+  try {
+    return await openKeeperClient(options);
+  } catch (cause) {
+    throw mapped(cause);
+  }
+}
+
+/** The keeper's refusals come in the catalogue's words: STALE_EPOCH, NO_SPACE, all else RUNTIME_UNAVAILABLE with the keeper's reason. */
 export function callsTo(keeper: RuntimeKeeper): KeeperCalls {
   return async (method, params) => {
     try {
       return await keeper.call(method, params);
     } catch (cause) {
-      if (!(cause instanceof WireError)) throw cause;
-      throw new SignalboxError(cause.code === 'STALE_EPOCH' ? 'STALE_EPOCH' : 'RUNTIME_UNAVAILABLE', cause.message, { cause });
+      throw mapped(cause);
     }
   };
+}
+
+function mapped(cause: unknown): unknown {
+  if (!(cause instanceof WireError)) return cause;
+  const { code, message } = cause;
+  if (code === 'STALE_EPOCH') return new SignalboxError(code, message, { cause });
+  const full = code === 'KEEPER_STATE' && message.includes('ENOSPC');
+  return new SignalboxError(full ? 'NO_SPACE' : 'RUNTIME_UNAVAILABLE', message, { cause });
 }
