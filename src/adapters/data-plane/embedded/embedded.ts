@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCode, SignalboxError } from '../../../domain/errors.ts';
+import { type ErrorCode, hasCode, SignalboxError } from '../../../domain/errors.ts';
 import type { Pool, RouteTable } from '../../../domain/route-table.ts';
 import type { Epoch, Millis, ReleaseId, WorkloadId } from '../../../domain/values.ts';
 import type { HeldListener, KeeperEvents, KeeperMethods, WorkerSpec } from '../../../keeper/protocol.ts';
