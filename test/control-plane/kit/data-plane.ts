@@ -126,7 +126,7 @@ export class RecordingDataPlane {
 
   #whyNotStop(workload: string): string | null {
     for (const table of [this.table(), this.offered]) {
-      if (table && poolsWithWeight(table).has(workload as WorkloadId)) return `version ${table.version} leads to it`;
+      if (table?.pools.some((p) => p.id === workload)) return `version ${table.version} leads to it`;
     }
     const routed = this.tables.some((t) => poolsWithWeight(t).has(workload as WorkloadId));
     return routed && !this.#drained.has(workload) ? 'it was not drained' : null;
