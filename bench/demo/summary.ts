@@ -7,7 +7,8 @@ import { helloHost, load } from './traffic.ts';
 /** What happened, for people: every figure is one that was counted. */
 export function summaryOf(seen: Seen, paint: Paint): readonly string[] {
   const { v2, v3 } = seen.deploys;
-  const { ok, appErrors, dropped, connectionsOpened, events, orders } = seen.load;
+  const { ok, appErrors, dropped, drops, connectionsOpened, events, orders } = seen.load;
+  const disordered = drops['sequence-gap'] + drops['sequence-repeat'] + drops['stream-cut'];
   const count = (value: number): string => value.toLocaleString('en-GB');
   const none = (value: number): string => (value === 0 ? paint.green('0') : paint.red(String(value)));
   const row = (name: string, says: string): string => `  ${paint.bold(name.padEnd(10))}${says}`;
@@ -19,13 +20,13 @@ export function summaryOf(seen: Seen, paint: Paint): readonly string[] {
     ),
     row(
       'streams',
-      `${load.streams} event streams, ${count(events.messages)} events, none lost or repeated, ${events.cleanEnds} moved at a switch`,
+      `${load.streams} event streams, ${count(events.messages)} events, cut, lost or repeated: ${none(disordered)}; moved at a switch: ${events.cleanEnds}`,
     ),
     row(
       'v2',
       `switched in ${timeOf(v2.switchMs)}  ${paint.dim(`deploy --json: ${count(v2.requests.served)} served, ${v2.requests.dropped} dropped`)}`,
     ),
-    row('v3', `passed every check, took all traffic, then broke: ${count(appErrors)} requests were answered with an error`),
+    row('v3', `passed every check, took all traffic, then broke: ${count(appErrors)} answers were errors`),
     row(
       '',
       `${paint.yellow('rolled back by itself')} in ${timeOf(v3.restoreMs)}  ${paint.dim(`deploy --json: ${count(v3.requests.served)} served, ${v3.requests.dropped} dropped`)}`,
