@@ -53,15 +53,23 @@ function rowsOf(rollout: Rollout): readonly Row[] {
   return [...preparing(rollout), ...starting(rollout), ...verifying(rollout), ...shifting(rollout), ...baking(rollout)];
 }
 
-function preparing({ plan, commandsLeft, outstanding }: Rollout): readonly Row[] {
+const buildCodes: ReadonlySet<string> = new Set(['BUILD_FAILED', 'NO_SPACE']);
+
+function preparing({ plan, commandsLeft, outstanding, reason }: Rollout): readonly Row[] {
   const building = outstanding.some(({ effect }) => effect.type === 'build');
+  // A failed build is outstanding no more; its reason names it.
+  const failedBuild = buildCodes.has(reason?.code ?? '') ? reason?.service : undefined;
   const fresh = plan.builds.filter((build) => !build.cached);
   const builds = fresh.map(
-    (build): Row => ({ name: `build ${build.service}`, phase: 'preparing', now: building ? 'running' : 'done' }),
+    (build): Row => ({
+      name: `build ${build.service}`,
+      phase: 'preparing',
+      now: building || build.service === failedBuild ? 'running' : 'done',
+    }),
   );
   const commands = plan.releaseCommands.map(({ service }): Row => {
     const waits = commandsLeft.indexOf(service);
-    const now = waits === -1 ? 'done' : waits === 0 && !building ? 'running' : 'waiting';
+    const now = waits === -1 ? 'done' : waits === 0 && !building && failedBuild === undefined ? 'running' : 'waiting';
     return { name: `release command of ${service}`, phase: 'preparing', now };
   });
   const rows = [...builds, ...commands];

@@ -56,6 +56,15 @@ describe('the steps of a rollout', () => {
     ]);
   });
 
+  it('show which build failed, and that no release command came after it', () => {
+    const reason = { code: 'BUILD_FAILED', message: 'The build of api failed (exit 1).', service: 'api' };
+    expect(stepsOf({ phase: 'failed', reason, times: started }).slice(0, 3)).toEqual([
+      'build web: done',
+      'build api: failed',
+      'start web x2: skipped',
+    ]);
+  });
+
   it('end with the rollback of a bake that failed, and its length', () => {
     const undone = rollout(
       two,
