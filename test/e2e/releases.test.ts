@@ -7,6 +7,13 @@ import { oneService, quickHealth } from './kit/apps.ts';
 import { losses, noLosses, openSite, type Site } from './kit/site.ts';
 
 let site: Site;
+
+/** SIGTERM, as a service manager sends it. */
+async function endControlPlane(): Promise<void> {
+  for (const { pid } of (await site.installation.parts()).controlPlane) process.kill(pid, 'SIGTERM');
+  await expect.poll(async () => (await site.installation.parts()).controlPlane.length, { timeout: 10_000 }).toBe(0);
+}
+
 beforeAll(async () => {
   site = await openSite();
 });
@@ -135,7 +142,7 @@ test('held and stopped traffic stays so over a restart of the control plane; the
   const traffic = async (...words: string[]) =>
     expect((await site.installation.cli('traffic', ...words, '--app', 'gate')).exitCode).toBe(0);
   const restart = async (): Promise<void> => {
-    expect((await site.installation.cli('down')).exitCode).toBe(0);
+    await endControlPlane();
     await site.installation.up();
   };
   await traffic('stop', '--message', 'Back at noon');
@@ -208,13 +215,13 @@ test('a persist folder outlives releases and is one for all instances', async ()
   expect((await site.ask('keeps.localhost', '/file?name=scratch.txt')).status).toBe(500);
 });
 
-test('down and up take over what runs, with the same processes and no request dropped', async () => {
+test('a control plane that is told to end leaves all others alone; the next takes over the same processes, no request dropped', async () => {
   const app = await site.app('stays');
   await app.commit(versioned('stays', '1'));
   await site.installation.deploy(app.folder);
   const before = await site.installation.parts();
   const visits = await site.visit('stays.localhost');
-  expect((await site.installation.cli('down')).exitCode).toBe(0);
+  await endControlPlane();
   const offline = await site.installation.cli('status', '--json');
   expect(offline.exitCode).toBe(4);
   await site.installation.up();
@@ -227,6 +234,21 @@ test('down and up take over what runs, with the same processes and no request dr
   expect(pids(after)).toEqual(pids(before));
   expect(await site.environment('stays')).toMatchObject({ release: 'v1', drift: [], rollout: null });
   expect(losses(await visits.stop())).toEqual(noLosses);
+});
+
+test('down ends control plane, keeper and proxy and no instance; up brings the traffic back to the same ones', async () => {
+  const app = await site.app('waits');
+  await app.commit(versioned('waits', '1'));
+  await site.installation.deploy(app.folder);
+  const before = await site.installation.parts();
+  expect((await site.installation.cli('down')).exitCode).toBe(0);
+  const between = await site.installation.parts();
+  expect([between.controlPlane, between.keeper, between.workers].flat().filter(Boolean)).toEqual([]);
+  await site.installation.up();
+  const pids = (parts: typeof before): number[] => parts.instances.map((p) => p.pid).toSorted((a, b) => a - b);
+  expect(pids(between)).toEqual(pids(before));
+  expect(pids(await site.installation.parts())).toEqual(pids(before));
+  expect((await site.ask('waits.localhost')).status).toBe(200);
 });
 
 test('plan prints the operations and changes nothing', async () => {
