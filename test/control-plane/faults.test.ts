@@ -77,14 +77,31 @@ describe('trouble of our own', () => {
     expect(box.arms()).toBe('v1:10000');
   });
 
-  it('nothing is stopped while it is unknown what the data plane serves', async () => {
+  it('nothing is stopped while it is unknown what the data plane serves, not even by a new control plane', async () => {
     const box = await install();
     await box.live();
-    box.restart().catch(() => undefined);
-    box.dataPlane.brokenUntil = box.time.now + 8000;
-    await box.time.pass(6000);
-    expect(box.runtime.running()).toEqual(['shop-production-web-1']);
-    box.sound();
+    const { rolloutId } = await box.deploy();
+    await box.reach(rolloutId, 'baking');
+    box.dataPlane.brokenUntil = box.time.now + 30_000;
+    await box.ends(rolloutId, 'succeeded');
+    await box.time.pass(5000);
+    await box.restart();
+    await box.time.pass(5000);
+    expect(box.runtime.running()).toEqual(['shop-production-web-1', 'shop-production-web-2']);
+    await box.calm();
+    expect(box.runtime.running()).toEqual(['shop-production-web-2']);
+  });
+
+  it('what a table on its way to the workers leads to is not stopped before they have the next one', async () => {
+    const box = await install();
+    await box.live();
+    box.dataPlane.acknowledging = 3000;
+    box.runtime.programs.set('shop-production-web-2', { healthy: () => false });
+    const { rolloutId } = await box.deploy();
+    await box.until(() => box.dataPlane.offered?.pools.some((p) => p.id === 'shop-production-web-2') === true);
+    await box.steer('abort', rolloutId);
+    await box.ends(rolloutId, 'cancelled');
+    await box.calm();
   });
 
   it('a rollback that cannot be published is held, and goes through when it can', async () => {

@@ -124,7 +124,16 @@ export class Installation {
     while (!condition()) {
       if (this.time.now > end) throw new Error(`Not within ${limit} ms:\n${this.describe()}`);
       await this.time.step();
+      this.#noticeTwoMoving();
     }
+  }
+
+  /** Two rollouts of an environment never move its traffic at the same time. */
+  #noticeTwoMoving(): void {
+    const moving = this.active().filter((r) => ['shifting', 'rolling-back'].includes(activePhase(r) ?? ''));
+    const environments = moving.map((r) => r.environment);
+    if (new Set(environments).size < moving.length)
+      this.violations.add(`${moving.map((r) => r.release).join(' and ')} move traffic at the same time`);
   }
 
   /** A promise's result; time passes meanwhile. Undefined when the control plane died first. */

@@ -6,9 +6,6 @@ import { Fence, type Violations } from './fence.ts';
 import type { MachineRuntime } from './runtime.ts';
 import type { ManualTime } from './time.ts';
 
-/** How long every worker takes to acknowledge a table, in milliseconds. */
-const acknowledging = 5;
-
 /** Keeps the tables it is given, refuses what the real one refuses, and notices what the interlocking must prevent. */
 export class RecordingDataPlane {
   readonly fence = new Fence();
@@ -16,6 +13,8 @@ export class RecordingDataPlane {
   readonly tables: RouteTable[] = [];
   /** A table that some worker may serve though it was not acknowledged. */
   offered: RouteTable | null = null;
+  /** How long every worker takes to acknowledge a table, in milliseconds. */
+  acknowledging = 5;
   /** Commits fail until this moment. */
   brokenUntil = 0;
   readonly #drained = new Set<string>();
@@ -66,7 +65,7 @@ export class RecordingDataPlane {
         this.fence.check(table.epoch);
         this.#check(table);
         this.offered = table;
-        await this.#time.sleep(acknowledging);
+        await this.#time.sleep(this.acknowledging);
         if (this.#time.now < this.brokenUntil) throw new SignalboxError('DATA_PLANE_UNAVAILABLE', 'A worker is silent.');
         this.#noticeUnhealthyWeight(table);
         this.tables.push(table);
