@@ -99,6 +99,22 @@ describe('passive ejection', () => {
     );
     await back.kill();
   });
+  test('an instance that returns gets its full share only slowly', async () => {
+    const doomed = await startApp('doomed');
+    await serve(1, alive, doomed);
+    await doomed.kill();
+    for (let i = 0; i < 12; i += 1) await ask({ port: bench.port, path: '/who' });
+    await startApp('back', { port: doomed.port });
+    const share = await until(
+      'its first requests',
+      async () => {
+        const bodies = await Promise.all(Array.from({ length: 40 }, () => ask({ port: bench.port, path: '/slow?ms=100' })));
+        return bodies.filter(({ body }) => body.startsWith('back')).length;
+      },
+      8_000,
+    );
+    expect(share).toBeLessThanOrEqual(12);
+  });
   test('when every instance is unhealthy all are tried instead of failing everybody', async () => {
     const ill = { ...alive.endpoint, healthy: false };
     await serve(1, ill);
