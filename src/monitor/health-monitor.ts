@@ -174,14 +174,17 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
         unmet.delete(id);
       }
       const fresh = wanted.filter((w) => !watched.has(w.workload.id));
+      const changed: WorkloadId[] = [];
       for (const { workload, replicas } of wanted) {
         const entry = watched.get(workload.id);
         if (entry && entry.replicas !== replicas) {
           entry.replicas = replicas;
           entry.completeAt = clock.now();
-          onChange(workload.id);
+          changed.push(workload.id);
         }
       }
+      // Told when all is up to date: who listens looks at the others too.
+      for (const id of changed) onChange(id);
       if (fresh.length === 0) return;
       for (const { workload, replicas } of fresh)
         watched.set(workload.id, {

@@ -131,4 +131,19 @@ describe('the bake', () => {
     await box.ends(newer.rolloutId, 'succeeded');
     await box.calm();
   });
+
+  it('that fails while a newer deploy migrates: what that one shares with it is started again before the switch', async () => {
+    const box = await install();
+    await box.live({ services: [web(1), api(1)] });
+    const old = await box.deploy({ services: [web(2), api(2)], bake: 60_000 });
+    await box.reach(old.rolloutId, 'baking');
+    box.runtime.commands.set('shop-production-web-3', { takes: 20_000 });
+    const newer = await box.deploy({ services: [web(3, { command: true }), api(2)], bake: 5000 });
+    await box.until(() => box.runtime.commandsStarted.length === 1);
+    box.runtime.crash('shop-production-web-2');
+    await box.ends(old.rolloutId, 'rolled-back');
+    await box.until(() => !box.runtime.running().includes('shop-production-api-2'), 10_000);
+    await box.ends(newer.rolloutId, 'succeeded');
+    await box.calm();
+  });
 });

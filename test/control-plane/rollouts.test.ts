@@ -96,6 +96,22 @@ describe('a deploy', () => {
   });
 });
 
+describe('a rolling release of several services', () => {
+  it('takes a step only when the new instances of all of them are healthy', async () => {
+    const box = await install();
+    const both = (version: number) => [web(version, { replicas: 2 }), api(version, { replicas: 2 })];
+    await box.live({ services: both(1) });
+    box.runtime.programs.set('shop-production-api-2', { healthy: (age) => age > 4000 });
+    const { rolloutId } = await box.deploy({ strategy: 'rolling', services: both(2) });
+    await box.until(() => box.arms() === 'v2:10000');
+    const well = [...box.runtime.instances.values()].filter(
+      (i) => i.workload.id.endsWith('api-2') && box.runtime.healthOf(i) === true,
+    );
+    expect(well).toHaveLength(2);
+    await box.ends(rolloutId, 'succeeded');
+  });
+});
+
 describe('workers', () => {
   it('at the switch the old one stops, then the new one starts; in the bake the old one is kept stopped', async () => {
     const box = await install();
