@@ -49,12 +49,10 @@ export async function tell({ screen, sabotage, ends }: Stage): Promise<Told> {
   first.catch(() => undefined);
   await Promise.race([first, live(place, 'v1')]);
   const starting = startTraffic(relay?.port ?? place.http);
-  ends.push(() =>
-    starting
-      .then((load) => load.stop())
-      .then(undefined, () => undefined)
-      .then(() => undefined),
-  );
+  ends.push(async () => {
+    const begun = await starting.catch(() => undefined);
+    await begun?.stop();
+  });
   const load = await starting;
   screen.watch(() => load.totals());
   const v1 = await first;
