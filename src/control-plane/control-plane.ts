@@ -60,6 +60,7 @@ export interface ControlPlanePorts {
 /** Longest wait at boot for a first look at what runs, before the first table is published. */
 const firstLook = millis(2500);
 const evidenceLines = 20;
+const evidencePatience = millis(2000);
 /** What `Runtime.ensure` refuses because of the release itself. */
 const releasesFault: ReadonlySet<string> = new Set(['START_FAILED', 'ARTIFACT_MISSING']);
 /** How long an undo waits for an old release that has to be started first. */
@@ -96,7 +97,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
       .releases()
       .get(rollout.release)
       ?.services.find((s) => s.service === service)?.workload;
-    return workload ? lastLines(runtime, workload) : [];
+    return workload ? lastLines(workload, { runtime, clock }) : [];
   };
   const controller = createController({ plant, clock, evidence });
   const publisher = createPublisher({
@@ -233,12 +234,20 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
   };
 }
 
-async function lastLines(runtime: Runtime, workload: Workload): Promise<readonly string[]> {
+/** What the log gives within `evidencePatience`: a decision is being made meanwhile, and no log is no reason to lose the reason. */
+async function lastLines(workload: Workload, { runtime, clock }: { runtime: Runtime; clock: Clock }): Promise<readonly string[]> {
   const lines: string[] = [];
-  try {
+  const read = async (): Promise<void> => {
     for await (const line of runtime.logs(workload.id, { tail: evidenceLines })) lines.push(line.text);
-  } catch {
-    // No log is no reason to lose the reason.
-  }
+  };
+  await new Promise<void>((resolve) => {
+    const cancel = clock.after(evidencePatience, resolve);
+    read()
+      .catch(() => undefined)
+      .finally(() => {
+        cancel();
+        resolve();
+      });
+  });
   return lines.slice(-evidenceLines);
 }
