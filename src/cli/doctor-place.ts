@@ -1,4 +1,4 @@
-import { access, constants, stat, statfs } from 'node:fs/promises';
+import { access, constants, readlink, stat, statfs } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { DoctorCheck } from '../api/contract.ts';
@@ -18,6 +18,7 @@ export async function checkPlace(
     await writable(home.root),
     await space(home.root),
     await tokenFile(home.apiToken),
+    await elsewhere(home.artifacts),
     await keeper({ socket: home.keeperSocket, controlled: ports !== null }),
     await port({
       name: 'traffic port',
@@ -71,6 +72,22 @@ async function tokenFile(file: string): Promise<DoctorCheck> {
   if ((facts.mode & 0o077) !== 0)
     return { name, state: 'failed', detail: `${file} can be read by others`, fix: `chmod 600 ${file}` };
   return { name, state: 'ok', detail: `${file}, for its owner alone` };
+}
+
+/** Instances of root's are users of their own; a home that they cannot enter has their files elsewhere. */
+async function elsewhere(artifacts: string): Promise<DoctorCheck> {
+  const name = 'files of apps';
+  const target = await readlink(artifacts).catch(() => null);
+  if (target === null) return { name, state: 'ok', detail: 'in the home' };
+  const folder = dirname(target);
+  if ((await stat(folder).catch(() => null)) === null)
+    return {
+      name,
+      state: 'failed',
+      detail: `${folder}, where the home points, is gone`,
+      fix: `Put ${folder} back, or deploy to a new home.`,
+    };
+  return { name, state: 'ok', detail: `in ${folder}, since others cannot enter the home; remove both together` };
 }
 
 /** Holds the sockets and keeps apps running; without a control plane it may be there or not. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -50,6 +50,18 @@ describe('doctor', () => {
     const { code, check } = await doctor(home);
     expect(code).toBe(1);
     expect(check('token')).toMatchObject({ state: 'failed', fix: expect.stringMatching(/^chmod 600 /) as unknown });
+  });
+
+  it('names the folder outside a closed home where the files of apps are, and misses it when it is gone', async () => {
+    const home = await makeFolder({}, { git: false });
+    const work = await makeFolder({}, { git: false });
+    await symlink(join(work, 'artifacts'), join(home, 'artifacts'));
+    const there = await doctor(home);
+    expect(there.check('files of apps')).toMatchObject({ state: 'ok', detail: expect.stringContaining(work) as unknown });
+    await rm(work, { recursive: true });
+    const gone = await doctor(home);
+    expect(gone.code).toBe(1);
+    expect(gone.check('files of apps')).toMatchObject({ state: 'failed', detail: expect.stringContaining(work) as unknown });
   });
 
   it('without git says that git is missing', async () => {

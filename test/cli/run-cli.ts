@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -104,7 +104,14 @@ async function runGit(folder: string, ...words: string[]): Promise<void> {
 }
 
 export async function removeFolders(): Promise<void> {
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+  for (const folder of folders.splice(0)) await removeHome(folder);
+}
+
+/** Removes a home, and what an installation of root's has elsewhere because others cannot enter it. */
+export async function removeHome(home: string): Promise<void> {
+  const elsewhere = await readlink(join(home, 'artifacts')).catch(() => null);
+  if (elsewhere !== null) await rm(dirname(elsewhere), { recursive: true, force: true });
+  await rm(home, { recursive: true, force: true });
 }
 
 /** The same at a pseudo-terminal of 100 columns and 40 rows, by util-linux's `script`; what it prints is all in `out`. */

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { endStarted, onlyJson, runCli, startCli } from './run-cli.ts';
+import { endStarted, onlyJson, removeHome, runCli, startCli } from './run-cli.ts';
 
 /** The real control plane, keeper and proxy, in a home of their own. */
 let home: string;
@@ -19,7 +19,7 @@ afterEach(async () => {
   await run('down', '--all');
   endStarted();
   for (const pid of processesOf(home)) process.kill(pid, 'SIGKILL');
-  await rm(home, { recursive: true, force: true });
+  await removeHome(home);
 });
 
 /** Every process that was started for this home: its name is in the arguments or the environment. */
@@ -65,7 +65,7 @@ describe('up', () => {
       await runCli(['up', '--detach'], { home: other, env });
       await runCli(['down', '--all'], { home: other, env });
       for (const pid of processesOf(other)) process.kill(pid, 'SIGKILL');
-      await rm(other, { recursive: true, force: true });
+      await removeHome(other);
     }
     running.child.kill('SIGTERM');
     expect((await running.done).code).toBe(0);
@@ -88,6 +88,19 @@ describe('up', () => {
       other.close();
     }
     expect((await run('up', '--detach')).code).toBe(0);
+  });
+});
+
+describe('a home that others cannot enter', () => {
+  it('has the files of apps elsewhere as root, and removing it leaves nothing there', async ({ skip }) => {
+    if (process.getuid?.() !== 0) skip('instances have users of their own only as root');
+    await run('up', '--detach');
+    const elsewhere = dirname(readlinkSync(join(home, 'artifacts')));
+    expect(existsSync(elsewhere)).toBe(true);
+    await run('down', '--all');
+    await removeHome(home);
+    expect([existsSync(elsewhere), existsSync(home)]).toEqual([false, false]);
+    await mkdir(home);
   });
 });
 
