@@ -191,7 +191,7 @@ describe('streaming', () => {
     const req = request({
       port: bench.port,
       host: '127.0.0.1',
-      path: '/lazy?ms=800',
+      path: '/lazy?ms=4000',
       method: 'POST',
       headers: { host: 'a' },
       agent: false,
@@ -217,8 +217,11 @@ describe('streaming', () => {
       req.end();
     };
     pump();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    stalledAt = written;
+    await until('the upload to stand still', async () => {
+      stalledAt = written;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return stalledAt === written;
+    });
     expect(await answered).toBe(200);
     expect(stalledAt).toBeLessThan(total);
   });

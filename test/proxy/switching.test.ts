@@ -98,7 +98,7 @@ describe('drain', () => {
     await ask({ port: bench.port });
     await bench.commit(toTwo(2));
     const started = performance.now();
-    for (const pool of ['shop-v1', 'nobody']) {
+    for (const pool of ['shop-v1', 'shop-v2', 'nobody']) {
       expect(await bench.worker.control.call('drain', { epoch: 1, pool, deadlineMs: 5_000 })).toEqual({ finished: 0, cut: 0 });
     }
     expect(performance.now() - started).toBeLessThan(1_000);
