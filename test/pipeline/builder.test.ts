@@ -64,6 +64,18 @@ describe('a build that succeeds', () => {
     expect(readFileSync(counter, 'utf8')).toBe('x\n');
   });
 
+  test('runs alone: another one waits until it has ended', async () => {
+    const sha = bench.repository.commit({ 'in.txt': 'x' }) && (await bench.send());
+    const log = join(bench.folder, 'order');
+    const builder = await bench.open();
+    const builds = ['a', 'b', 'c'].map(async (name) => {
+      const recipe = await bench.recipe(sha, `echo ${name} >> ${log}; sleep 0.3; echo ${name} >> ${log}`);
+      return builder.build(bench.request(sha, recipe));
+    });
+    for (const result of await Promise.all(builds)) succeeded(result);
+    expect(readFileSync(log, 'utf8').replaceAll('\n', '')).toMatch(/^(?:aa|bb|cc){3}$/);
+  });
+
   test('is niced, has no NODE_ENV and no secret of the operator, and a temporary folder that is gone afterwards', async () => {
     const sha = bench.repository.commit({ 'in.txt': 'x' }) && (await bench.send());
     const recipe = await bench.recipe(sha, 'nice; env > env.txt; touch $TMPDIR/rest; echo $TMPDIR > tmp.txt', {

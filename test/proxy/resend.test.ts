@@ -129,8 +129,10 @@ describe('passive ejection', () => {
     const ill = { ...alive.endpoint, healthy: false };
     await serve(1, ill);
     expect((await ask({ port: bench.port, path: '/who' })).body).toBe('alive');
+    await serve(2, ill, { ...ill, instance: 'ill.1' as never });
+    for (let i = 0; i < 6; i += 1) expect((await ask({ port: bench.port, path: '/who' })).body).toBe('alive');
     const other = await startApp('other');
-    await serve(2, ill, other);
+    await serve(3, ill, other);
     for (let i = 0; i < 10; i += 1) expect((await ask({ port: bench.port, path: '/who' })).body).toBe('other');
   });
   test('an instance that all fail on is tried again at once when it answers again', async () => {
