@@ -215,7 +215,7 @@ export function openWorkers(options: WorkersOptions): Workers {
       }
       save();
       await Promise.all(gone.map((worker) => drop(worker, exchangeGraceMs)));
-      for (const worker of [...workers.values()]) {
+      for (const worker of workers.values()) {
         if (worker.launched !== launchedAs(worker.spec, listeners())) await replace(worker.spec.name, exchangeGraceMs);
       }
       return list();

@@ -3,7 +3,7 @@ import { resolveEnvironment } from '../domain/environment.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { ReleasedService } from '../domain/release.ts';
 import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
-import type { AppName, BuildKey } from '../domain/values.ts';
+import type { BuildKey } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Freezer, FreezeRequest } from '../ports/freezer.ts';
 import type { Source } from '../ports/source.ts';
@@ -56,8 +56,8 @@ function readerOf(
   const outside = (path: string): string => (folder === '.' ? path : posix.relative(folder, path));
   return {
     folderName: request.folderName,
-    read: (path) => source.readFile(app as AppName, sha, inside(path)),
-    list: async (start, limit) => (await source.list(app as AppName, sha, inside(start), limit)).map(outside),
+    read: (path) => source.readFile(app, sha, inside(path)),
+    list: async (start, limit) => (await source.list(app, sha, inside(start), limit)).map(outside),
   };
 }
 

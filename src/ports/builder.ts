@@ -23,4 +23,9 @@ export interface BuildRequest {
 /** `timed-out` and `cancelled` leave nothing behind, like every failure. */
 export type BuildResult =
   | { readonly ok: true; readonly cached: boolean; readonly duration: Millis; readonly bytes: number }
-  | { readonly ok: false; readonly end: 'failed' | 'timed-out' | 'cancelled' | 'no-space'; readonly exitCode: number | null; readonly tail: readonly string[] };
+  | {
+      readonly ok: false;
+      readonly end: 'failed' | 'timed-out' | 'cancelled' | 'no-space';
+      readonly exitCode: number | null;
+      readonly tail: readonly string[];
+    };

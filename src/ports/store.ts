@@ -1,7 +1,17 @@
 import type { EnvironmentState } from '../domain/environment-state.ts';
 import type { Release, Workload } from '../domain/release.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
-import type { AppName, EnvironmentKey, EnvironmentName, Epoch, Instant, ReleaseId, RolloutId, WallTime, WorkloadId } from '../domain/values.ts';
+import type {
+  AppName,
+  EnvironmentKey,
+  EnvironmentName,
+  Epoch,
+  Instant,
+  ReleaseId,
+  RolloutId,
+  WallTime,
+  WorkloadId,
+} from '../domain/values.ts';
 
 /**
  * All decisions. Asynchronous: a stalled disk must not stop probes or the API. Every write is one transaction, on disk when
@@ -30,7 +40,11 @@ export interface Store {
   /** Ascending by sequence, from `after` on (exclusive). */
   events(filter: EventFilter): Promise<readonly StoredEvent[]>;
   /** Removes releases and their events beyond the limits; never the kept ones. Returns what was removed. */
-  prune(limits: { readonly releasesPerEnvironment: number; readonly events: number; readonly keep: readonly ReleaseId[] }): Promise<readonly ReleaseId[]>;
+  prune(limits: {
+    readonly releasesPerEnvironment: number;
+    readonly events: number;
+    readonly keep: readonly ReleaseId[];
+  }): Promise<readonly ReleaseId[]>;
   close(): Promise<void>;
 }
 

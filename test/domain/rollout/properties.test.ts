@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { activePhase } from '../../../src/domain/desired.ts';
 import type { RolloutEvent } from '../../../src/domain/rollout/events.ts';
@@ -367,7 +367,7 @@ describe('rollouts under arbitrary sequences of events, crashes and restarts', (
 /** Lets everything succeed until no rollout is left. */
 function settle(world: World): void {
   for (let i = 0; i < 400 && world.rollouts.length > 0; i++) {
-    for (const rollout of [...world.rollouts]) {
+    for (const rollout of world.rollouts) {
       for (const id of Object.keys(world.find(rollout.id)?.health ?? {}))
         happenTo(world, rollout.id, { type: 'healthy', workload: id as WorkloadId });
       for (const what of ['resume', 'start', 'finish', 'clear', 'promote'] as const) {

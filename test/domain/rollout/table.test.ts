@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SignalboxError } from '../../../src/domain/errors.ts';
 import type { RolloutEvent, RolloutEventType } from '../../../src/domain/rollout/events.ts';
 import { moves } from '../../../src/domain/rollout/moves.ts';
-import { type HoldablePhase, isTerminal, type Phase, phases, type Rollout } from '../../../src/domain/rollout/state.ts';
+import { isTerminal, type Phase, phases, type Rollout } from '../../../src/domain/rollout/state.ts';
 import { transition } from '../../../src/domain/rollout/transition.ts';
 import { instant, type RolloutId, type WorkloadId } from '../../../src/domain/values.ts';
 import { sketchRelease, World } from './world.ts';
@@ -44,7 +44,7 @@ function inPhase(phase: Phase): Rollout {
     services: [{ name: 'web', kind: 'web' as const, version: 1, replicas: 1 }],
   };
   const queued = world.request('deploy', sketchRelease(1, sketch));
-  return { ...queued, phase, ...(phase === 'held' ? { heldIn: 'starting' as HoldablePhase, reason } : {}) };
+  return { ...queued, phase, ...(phase === 'held' ? { heldIn: 'starting', reason } : {}) };
 }
 
 describe('the table of moves', () => {
