@@ -13,6 +13,8 @@ export interface Failure {
 /** One try of one request on one instance. */
 export interface Attempt {
   readonly endpoint: EndpointState;
+  /** The system has taken every byte of the request: its body is needed no more. */
+  readonly flushed: boolean;
   /** Ends it; the instance sees the disconnect, the sink hears nothing more. */
   abort(): void;
   /** Goes on after `onChunk` returned false. */

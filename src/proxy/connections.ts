@@ -1,4 +1,6 @@
-import { buildConnector, Client } from 'undici';
+import type { Socket } from 'node:net';
+import { Client } from 'undici';
+import { connector } from './connector.ts';
 
 /** What is kept back from an advertised keep-alive: time for the peer's close to travel. */
 const safetyMs = 1_000;
@@ -10,6 +12,8 @@ export class Connection {
   readonly client: Client;
   readonly owner: Connections;
   connected = false;
+  /** The present socket, or the last one. */
+  socket: Socket | undefined;
   /** Requests answered over the present socket: 0 means that it is fresh. */
   served = 0;
   idleSince = 0;
@@ -24,7 +28,7 @@ export class Connection {
       keepAliveTimeout: unadvertisedIdleMs,
       keepAliveTimeoutThreshold: safetyMs,
       maxHeaderSize: 128 * 1024,
-      connect: buildConnector({ timeout: connectTimeoutMs }),
+      connect: connector(connectTimeoutMs, (socket) => (this.socket = socket)),
     });
     this.client.on('connect', () => {
       this.connected = true;

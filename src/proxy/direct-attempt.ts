@@ -24,6 +24,8 @@ export class DirectAttempt implements Attempt {
   #connected = false;
   #timedOut = false;
   #over = false;
+  /** Not known here. */
+  readonly flushed = false;
 
   constructor(endpoint: EndpointState, sink: AttemptSink, options: DirectOptions) {
     this.endpoint = endpoint;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { giveBackArrival } from './arrivals.ts';
 import type { Attempt, AttemptSink, Failure } from './attempt.ts';
 import type { ProxyContext } from './context.ts';
 import { DirectAttempt } from './direct-attempt.ts';
@@ -10,7 +11,7 @@ import { PooledAttempt } from './pooled-attempt.ts';
 import type { InFlight, PoolState } from './pools.ts';
 import { type RequestHead, requestIdOf } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
-import { gatheredBytes, Upload, type UploadFault } from './upload.ts';
+import { gatheredBytes, giveBackBody, Upload, type UploadFault } from './upload.ts';
 
 /** Tries on one pool, the first included. */
 const mostAttempts = 3;
@@ -52,6 +53,8 @@ export class Exchange implements InFlight, AttemptSink {
   #gathered: Buffer | null = null;
   /** Bytes of the answer still to come; -1 when nobody said how many. */
   #left = -1;
+  /** A chunk of what was last read from the instance. */
+  #reading: Buffer | undefined;
   #events: EventBoundary | undefined;
   #cutting = false;
   #flushed = false;
@@ -168,6 +171,10 @@ export class Exchange implements InFlight, AttemptSink {
 
   onChunk(chunk: Buffer): boolean {
     this.#flushed = true;
+    if (this.#reading?.buffer !== chunk.buffer) {
+      this.#readingIsOver();
+      this.#reading = chunk;
+    }
     if (this.#events) {
       if (this.#cutting) {
         this.#endEvents(chunk);
@@ -178,9 +185,7 @@ export class Exchange implements InFlight, AttemptSink {
     if (this.#left > 0) {
       this.#left -= chunk.length;
       if (this.#left === 0) {
-        // As a string it leaves in one piece with the head: one plain write instead of a gathered one.
-        if (chunk.length <= oneWriteBytes) this.#res.end(chunk.toString('latin1'), 'latin1');
-        else this.#res.end(chunk);
+        this.#last(chunk);
         return true;
       }
     }
@@ -192,6 +197,22 @@ export class Exchange implements InFlight, AttemptSink {
     return false;
   }
 
+  /** The last bytes of an answer of known length. A chunk given to `end` would leave together with an empty one, in a gathered write. */
+  #last(chunk: Buffer): void {
+    const res = this.#res;
+    // A string leaves in one piece with the head.
+    if (chunk.length <= oneWriteBytes) res.write(chunk.toString('latin1'), 'latin1');
+    else res.write(chunk);
+    res.socket?.uncork();
+    res.end();
+  }
+
+  /** Called when all of the present reading has been parsed: its buffer may be used again when the client's system has everything. */
+  #readingIsOver(): void {
+    if (this.#reading && this.#res.socket?.writableLength === 0 && this.#res.writableLength === 0) giveBackArrival(this.#reading);
+    this.#reading = undefined;
+  }
+
   onEnd(trailers: readonly string[]): void {
     const res = this.#res;
     this.#flushed = true;
@@ -199,6 +220,8 @@ export class Exchange implements InFlight, AttemptSink {
       if (trailers.length > 0) res.addTrailers(pairsOf(trailers));
       res.end();
     }
+    this.#readingIsOver();
+    if (this.#gathered && this.#attempt?.flushed) giveBackBody(this.#gathered);
     this.#settle();
   }
 

@@ -39,6 +39,10 @@ export class PooledAttempt implements Attempt {
     );
   }
 
+  get flushed(): boolean {
+    return this.#connection.socket?.writableLength === 0;
+  }
+
   abort(): void {
     if (this.#finish()) this.#abort?.(new Error('no longer wanted'));
   }

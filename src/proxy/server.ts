@@ -11,6 +11,9 @@ import { addForwarding, type RequestHead, requestIdOf } from './request-head.ts'
 import { serveStatic } from './static-exchange.ts';
 import { Upgrade } from './upgrade.ts';
 
+/** Room for a body of 64 KiB with its head, so that its client's connection need not be paused and resumed. */
+const socketBufferBytes = 128 * 1024;
+
 /** One listener of the worker: the public one, or a release-local link. */
 export class Listener {
   readonly name: string;
@@ -37,6 +40,7 @@ export class Listener {
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(1_000, Math.max(50, limits.headersTimeoutMs / 4)),
       noDelay: true,
+      highWaterMark: socketBufferBytes,
     });
     this.server = server;
     server.maxConnections = limits.maxConnections;

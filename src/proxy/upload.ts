@@ -7,6 +7,27 @@ export type UploadFault = 'too-large' | 'too-slow';
 /** A body of at most this size is read before an instance is bothered with the request. */
 export const gatheredBytes = 64 * 1024;
 
+/** At most 2 MiB of bodies wait for their next use. */
+const mostSpare = 32;
+const spare: Buffer[] = [];
+const ours = new WeakSet<ArrayBufferLike>();
+
+/** Joins into a buffer that is used again: a fresh one for each body costs more than the copying. */
+function joined(chunks: readonly Buffer[], length: number): Buffer {
+  if (length < gatheredBytes / 2) return Buffer.concat(chunks, length);
+  const body = spare.pop() ?? Buffer.allocUnsafeSlow(gatheredBytes);
+  ours.add(body.buffer);
+  let at = 0;
+  for (const chunk of chunks) at += chunk.copy(body, at);
+  return body.subarray(0, length);
+}
+
+/** To be called when nobody, the system included, needs a gathered body any more; one that is never given back is garbage. */
+export function giveBackBody(body: Buffer): void {
+  if (!ours.delete(body.buffer)) return;
+  if (spare.length < mostSpare) spare.push(Buffer.from(body.buffer as ArrayBuffer));
+}
+
 /** The body of one request on its way in. */
 export class Upload {
   readonly #req: IncomingMessage;
@@ -36,7 +57,7 @@ export class Upload {
     this.#req.on('end', () => {
       if (this.#over) return;
       this.finish();
-      done(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+      done(chunks.length === 1 && chunks[0] ? chunks[0] : joined(chunks, this.#received));
     });
   }
 
