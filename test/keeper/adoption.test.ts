@@ -49,6 +49,19 @@ describe('a keeper that was killed', () => {
     expect(await stateOf(keeper, 'web.1')).toBeUndefined();
   });
 
+  it('finishes a stop that was under way though nobody asks for it again', async () => {
+    const keeper = await home.connect();
+    await keeper.call('start', { epoch: 1, spec: home.spec('web.1', 'ignores-sigterm') });
+    await until('it to listen', () => home.log('web.1').includes('listening'));
+    const stopped = keeper.call('stop', { epoch: 1, id: 'web.1', graceMs: 1000 }).catch(() => 'nobody waits any more');
+    await until('the first signal', () => home.log('web.1').includes('ignoring SIGTERM'));
+    keeper.close();
+    await home.killKeeper();
+    await stopped;
+    const next = await home.connect();
+    await until('it to be gone', async () => home.living().length === 0 && (await stateOf(next, 'web.1')) === undefined);
+  });
+
   it('restores every wanted instance after a reboot, and none that was stopped', async () => {
     const keeper = await home.connect();
     await keeper.call('start', { epoch: 1, spec: home.spec('web.1', 'worker-without-port') });
@@ -110,6 +123,7 @@ describe('what is not ours', () => {
       const theirs = await other.connect();
       const { pid } = await theirs.call('start', { epoch: 1, spec: other.spec('web.1', 'worker-without-port') });
       const keeper = await home.connect();
+      expect((await keeper.call('list', {})).instances).toEqual([]);
       await keeper.call('start', { epoch: 1, spec: home.spec('web.1', 'worker-without-port') });
       await keeper.call('stop', { epoch: 1, id: 'web.1', graceMs: 500 });
       expect(processIsThere(pid ?? 0)).toBe(true);

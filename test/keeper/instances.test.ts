@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { identify, livingProcesses, readStat } from '../../src/keeper/processes.ts';
 import { fixture, type Home, makeHome, processIsThere, running, stateOf, until } from './harness.ts';
 
 let home: Home;
@@ -177,6 +180,20 @@ describe('stopping instances', () => {
     process.kill(pid ?? 0, 'SIGKILL');
     await running(keeper, 'web.1', pid);
     expect(orphans.filter(processIsThere)).toEqual([]);
+  });
+
+  it('a zombie is not a survivor', async () => {
+    // The shell starts a child, prints its pid and becomes a program that never asks for it.
+    const parent = spawn('/bin/sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(line.toString());
+      await until('the zombie', () => readStat(pid)?.state === 'Z');
+      expect(identify(pid)).toBeNull();
+      expect(livingProcesses().some((living) => living.pid === pid)).toBe(false);
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 
   it('stopping an unknown instance is done at once', async () => {

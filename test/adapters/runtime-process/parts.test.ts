@@ -61,6 +61,15 @@ describe('work root', () => {
 });
 
 describe('ports', () => {
+  it('are given once, also while nobody listens on them yet, until they are given back', async () => {
+    const port = await openPorts().take();
+    const ports = openPorts({ from: port, to: port });
+    expect(await ports.take()).toBe(port);
+    await expect(ports.take()).rejects.toThrow(`No port between ${port} and ${port} is free`);
+    ports.release(port);
+    expect(await ports.take()).toBe(port);
+  });
+
   it('that somebody listens on are passed over, on whatever address', async () => {
     const server = createServer();
     const taken = await new Promise<number>((resolve) => {
