@@ -45,6 +45,9 @@ const fault = (error: unknown): void => {
   });
 };
 
+/** After a start that failed: keeper and proxy that serve nobody are not left behind. */
+let putRight = (): Promise<void> => Promise.resolve();
+
 async function start(): Promise<void> {
   const settings = loadSettings();
   const uid = process.getuid?.() ?? -1;
@@ -74,6 +77,11 @@ async function start(): Promise<void> {
     logFile: join(home.logs, 'keeper.log'),
     onTrouble: fault,
   });
+  putRight = async () => {
+    const { instances } = await keeper.call('list', {});
+    const serves = (await store.environments()).some(({ arms }) => arms.length > 0);
+    if (instances.length === 0 && !serves) await endKeeper(keeper, { epoch, all: false });
+  };
   const dataPlane = await openEmbeddedDataPlane({
     keeper,
     epoch,
@@ -218,6 +226,7 @@ try {
   await start();
 } catch (error) {
   fault(error);
+  await putRight().catch(fault);
   const known =
     error instanceof SignalboxError
       ? error

@@ -61,9 +61,8 @@ describe('up', () => {
       const refused = await runCli(['up', '--json'], { home: other, env: { ...env, SIGNALBOX_API_PORT: String(api) } });
       expect(refused.code).toBe(1);
       expect(onlyJson(refused)).toMatchObject({ error: { code: 'PORT_IN_USE' } });
+      await expect.poll(() => processesOf(other), { timeout: 15_000, message: 'nothing is left behind' }).toEqual([]);
     } finally {
-      await runCli(['up', '--detach'], { home: other, env });
-      await runCli(['down', '--all'], { home: other, env });
       for (const pid of processesOf(other)) process.kill(pid, 'SIGKILL');
       await removeHome(other);
     }
