@@ -1,5 +1,4 @@
 import type {
-  GateSpec,
   HealthSpec,
   ReleaseCommandSpec,
   Resources,
@@ -7,6 +6,7 @@ import type {
   ServiceKind,
   SmokeCheck,
   StaticSpec,
+  StrategySpec,
 } from './spec.ts';
 import type { AppName, BuildKey, EnvironmentName, Millis, ReleaseId, ServiceName, WallTime, WorkloadId } from './values.ts';
 
@@ -82,14 +82,8 @@ export interface Release {
   readonly createdAt: WallTime;
 }
 
-export interface FrozenStrategy {
-  readonly type: 'blue-green' | 'rolling' | 'canary' | 'static';
-  readonly steps: readonly number[];
-  readonly bake: Millis;
-  readonly warm: boolean;
-  readonly stepTimeout: Millis;
-  readonly onTimeout: 'hold' | 'promote' | 'rollback';
-  readonly gate: GateSpec;
+export interface FrozenStrategy extends Omit<StrategySpec, 'type'> {
+  readonly type: StrategySpec['type'] | 'static';
 }
 
 /** Two releases that would run the very same workloads with the same replicas and routes. */

@@ -93,8 +93,8 @@ export interface WorkerState {
   readonly restarts: number;
 }
 
-/** Everything needed to start one instance again without anybody's help. */
-export interface LaunchSpec {
+/** A program as the keeper starts it, without anybody's help. */
+export interface ProgramSpec {
   readonly id: string;
   readonly argv: readonly [string, ...string[]];
   readonly cwd: string;
@@ -106,10 +106,14 @@ export interface LaunchSpec {
   readonly uid?: number;
   readonly gid?: number;
   readonly limits: { readonly memoryMb?: number; readonly cpus?: number };
-  /** Restart back-off after an exit: min * 2^n up to max, reset after `stableMs` of running. */
-  readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly stableMs: number };
   /** Free-form labels of the runtime (workload, port …), given back by `list`. */
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Everything needed to start one instance, and to start it again. */
+export interface LaunchSpec extends ProgramSpec {
+  /** Restart back-off after an exit: min * 2^n up to max, reset after `stableMs` of running. */
+  readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly stableMs: number };
 }
 
 export interface InstanceState {
@@ -143,19 +147,9 @@ export interface ExitRecord {
   readonly at: number;
 }
 
-export interface RunSpec {
-  readonly id: string;
-  readonly argv: readonly [string, ...string[]];
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly logFile: string;
-  readonly logBytes: number;
-  readonly uid?: number;
-  readonly gid?: number;
-  readonly limits: { readonly memoryMb?: number; readonly cpus?: number };
+export interface RunSpec extends ProgramSpec {
   /** 0 (normal) to 19. */
   readonly nice: number;
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface RunState {
