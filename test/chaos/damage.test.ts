@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -64,6 +64,7 @@ test('a taken port is named, with the way out', { timeout: 60_000 }, async () =>
   try {
     for (const name of ['SIGNALBOX_HTTP_PORT', 'SIGNALBOX_API_PORT']) {
       const home = await mkdtemp(join(tmpdir(), 'signalbox-taken-'));
+      await chmod(home, 0o755);
       const said = await install({ [name]: String(port), SIGNALBOX_HOME: home }).then(
         async (other) => {
           await other.stop();
