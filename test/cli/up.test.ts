@@ -22,13 +22,14 @@ afterEach(async () => {
   await removeHome(home);
 });
 
-/** Every process that was started for this home: its name is in the arguments or the environment. */
+/** Every process that was started for this home: its name is in the arguments, the environment or where the output goes. */
 function processesOf(folder: string): readonly number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((pid) => {
       try {
-        return ['cmdline', 'environ'].some((file) => readFileSync(`/proc/${pid}/${file}`, 'latin1').includes(folder));
+        const told = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'latin1'));
+        return [...told, readlinkSync(`/proc/${pid}/fd/1`)].some((text) => text.includes(folder));
       } catch {
         return false;
       }
