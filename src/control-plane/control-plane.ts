@@ -72,6 +72,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
   const watchers = new Set<(rollout: RolloutId) => void>();
   const listeners = new Set<Parameters<Feed['onLine']>[0]>();
   const onFault = (error: unknown): void => (hasCode(error, 'STALE_EPOCH') ? ports.onReplaced(error) : ports.onFault(error));
+  /** Does nothing before the first look is over: whatever is committed until then is acted on after it. */
   let wake = (): void => undefined;
 
   const plant = await openPlant({
@@ -182,6 +183,9 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     }
   }
 
+  monitor.watch(reconciler.desired());
+  await monitor.settled(firstLook);
+  looked = true;
   wake = () => {
     // First of all: what is well at the old number of instances says nothing about the new one.
     monitor.watch(reconciler.desired());
@@ -192,10 +196,6 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     signals.feed();
     housekeeping.kick();
   };
-
-  monitor.watch(reconciler.desired());
-  await monitor.settled(firstLook);
-  looked = true;
   wake();
   let cancelFeed = clock.after(feedEvery, feedAgain);
   function feedAgain(): void {

@@ -1,7 +1,7 @@
 import { activePhase } from '../domain/desired.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import type { Reason, ReleaseCounters, Rollout, TrafficBaseline } from '../domain/rollout/state.ts';
-import { type EnvironmentKey, millis, type ReleaseId, type WorkloadId } from '../domain/values.ts';
+import { type EnvironmentKey, millis, type ReleaseId, type RolloutId, type WorkloadId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DataPlane, TrafficStats } from '../ports/data-plane.ts';
 import type { HealthMonitor } from './commands.ts';
@@ -39,6 +39,7 @@ const baselineRequests = 1000;
 export function createSignals({ plant, clock, dataPlane, monitor, send, onFault }: SignalsPorts): Signals {
   /** Crashes already told, by rollout and workload. */
   const crashesTold = new Map<string, number>();
+  const startsTold = new Set<string>();
   const lastReport = new Map<string, number>();
   const history = new Map<ReleaseId, { at: number; requests: number; errors: number }[]>();
   let byRelease = new Map<ReleaseId, ReleaseCounters>();
@@ -93,6 +94,15 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
       const events = [...healthEvents(rollout), ...trafficEvents(rollout)];
       if (events.length > 0) await send(rollout, events).catch(onFault);
     }
+    forgetEnded();
+  }
+
+  /** What was told to a rollout is of no use once it has ended, nor is the history of a release that is no longer counted. */
+  function forgetEnded(): void {
+    const ended = (key: string): boolean => plant.rollout((key.split(' ')[0] ?? key) as RolloutId) === undefined;
+    for (const told of [crashesTold, lastReport]) for (const key of told.keys()) if (ended(key)) told.delete(key);
+    for (const key of startsTold) if (ended(key)) startsTold.delete(key);
+    for (const release of history.keys()) if (!byRelease.has(release)) history.delete(release);
   }
 
   function healthEvents(rollout: Rollout): RolloutEvent[] {
@@ -134,7 +144,6 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
     }
     return events;
   }
-  const startsTold = new Set<string>();
 
   function trafficEvents(rollout: Rollout): RolloutEvent[] {
     const phase = activePhase(rollout);
