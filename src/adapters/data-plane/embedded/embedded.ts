@@ -239,26 +239,14 @@ class Embedded implements EmbeddedDataPlane {
 
   /** True when the worker had to be replaced to get the table served. */
   async #deliver(link: WorkerLink, table: RouteTable): Promise<boolean> {
-    const deadline = performance.now() + acknowledgeMs;
-    let tried: Live | undefined;
     try {
-      for (;;) {
-        tried = await link.live(deadline - performance.now(), tried?.open === false ? tried : undefined);
-        try {
-          await tried.control.call('commit', { table }, Math.max(1, deadline - performance.now()));
-          return false;
-        } catch (cause) {
-          // Its process ended under our hands; the keeper starts it again by itself.
-          if (!(cause instanceof WireError) || cause.code !== 'WIRE_CLOSED') throw cause;
-          tried.open = false;
-        }
-      }
+      await commitWithin(link, table, acknowledgeMs);
+      return false;
     } catch (cause) {
       if (!(cause instanceof WireError) || cause.code !== 'WIRE_TIMEOUT') throw cause;
     }
     await this.#replaceSilent(link);
-    const successor = await link.live(replacementMs);
-    await successor.control.call('commit', { table }, replacementMs);
+    await commitWithin(link, table, replacementMs);
     return true;
   }
 
@@ -332,6 +320,25 @@ const waysOut: Readonly<Record<string, { readonly code: ErrorCode; readonly hint
   PORT_DENIED: { code: 'PORT_IN_USE', hint: 'Set SIGNALBOX_HTTP_PORT to a port above 1023, or run it as root.' },
   NODE_UNSUPPORTED: { code: 'PROGRAM_FAILED', hint: 'Start it with Node 20, 22 or 24.' },
 };
+
+/**
+ * Hands the table to whichever process serves the link; one that ends under our hands is started again by the keeper.
+ * @throws WireError WIRE_TIMEOUT, or what the worker refuses with.
+ */
+async function commitWithin(link: WorkerLink, table: RouteTable, ms: number): Promise<void> {
+  const deadline = performance.now() + ms;
+  let tried: Live | undefined;
+  for (;;) {
+    tried = await link.live(deadline - performance.now(), tried?.open === false ? tried : undefined);
+    try {
+      await tried.control.call('commit', { table }, Math.max(1, deadline - performance.now()));
+      return;
+    } catch (cause) {
+      if (!(cause instanceof WireError) || cause.code !== 'WIRE_CLOSED') throw cause;
+      tried.open = false;
+    }
+  }
+}
 
 function mapped(cause: unknown): SignalboxError {
   if (cause instanceof SignalboxError) return cause;
