@@ -30,7 +30,7 @@ export interface Workload {
   /** Undefined for `static`. */
   readonly run?: string;
   readonly static?: StaticSpec;
-  /** Frozen run-time variables, references to other services already resolved to their `SERVICE` placeholders. */
+  /** Frozen run-time variables as declared; references such as `${services.api.url}` are resolved when an instance starts. */
   readonly env: Readonly<Record<string, string>>;
   readonly health: HealthSpec;
   readonly persist: readonly string[];
