@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFile, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
@@ -155,7 +155,7 @@ async function openWorkshop(scratch: string, tree: WorkTree, environment: Readon
     },
     async snapshot() {
       const index = { GIT_INDEX_FILE: join(scratch, 'index'), GIT_WORK_TREE: top };
-      if (repository !== null) await copyFile(repository.index, index.GIT_INDEX_FILE).catch(() => undefined);
+      if (repository !== null) await copyIndex(repository.index, index.GIT_INDEX_FILE);
       const where = repository === null || repository.prefix === '' ? '.' : repository.prefix;
       await must(
         'The files cannot be read',
@@ -183,6 +183,19 @@ async function openWorkshop(scratch: string, tree: WorkTree, environment: Readon
       await must('The source cannot be bundled', ['bundle', 'create', '--quiet', file, ...refs, ...there]);
     },
   };
+}
+
+/**
+ * With its age: git takes a file for changed that is as young as the index, whatever its size and time say. Beside a younger copy
+ * an edit of the same size, in the moment after a commit, would pass for the committed one.
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  const seen = await stat(from).catch(() => null);
+  // No commit was ever prepared here: git begins with an empty one.
+  if (seen === null) return;
+  await copyFile(from, to);
+  const second = Math.floor(seen.mtimeMs / 1000);
+  await utimes(to, second, second);
 }
 
 /** Refs that tell the receiver where the source comes from and where a shallow history ends. */

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { gitSource } from '../../src/adapters/source/git/git-source.ts';
@@ -178,6 +188,22 @@ describe('what the user has', () => {
     const dirty = await send({ folder, dirty: true });
     expect(await source.readFile(app, dirty.sha, 'server.js')).toBe('2');
     expect(await source.list(app, dirty.sha, '.', 10)).toEqual(['server.js']);
+  });
+
+  test('an edit of the same size in the moment after the commit is sent, too', async () => {
+    // Times of whole seconds, and no clue from the change time: then only the index tells that the file may have changed since.
+    repository.git('config', 'core.trustctime', 'false');
+    const file = join(repository.folder, 'server.js');
+    const then = Math.floor(Date.now() / 1000) - 10;
+    repository.write({ 'server.js': '1' });
+    utimesSync(file, then, then);
+    repository.git('add', '--all');
+    repository.git('commit', '--quiet', '--message', 'Add one');
+    utimesSync(join(repository.folder, '.git/index'), then, then);
+    repository.write({ 'server.js': '2' });
+    utimesSync(file, then, then);
+    const dirty = await send({ dirty: true });
+    expect(await source.readFile(app, dirty.sha, 'server.js')).toBe('2');
   });
 
   test('inside an app that has a signalbox.yaml, any folder means the app', async () => {
