@@ -1,6 +1,8 @@
-// `npm run check:teeth [words]`: switches each protective rule of test/teeth/*.json off in turn, in a copy of the tree, and runs the
-// test that has to notice (`named`: only tests whose names contain it). `--only NAME` takes one. Exits 1 when a test stays green,
-// when the rule's text is not in the source exactly once, or when the test is red, or finds nothing to run, with the rule in place.
+// `npm run check:teeth [words ...]`: switches each protective rule of test/teeth/*.json off in turn, in a copy of the tree, and runs the
+// test that has to notice (`named`: only tests whose names contain it). Words choose the teeth whose name, file or test contains one
+// of them; `--only NAME`, also several times, takes single ones; `--why` prints which test noticed and what it said. Each test file
+// runs once with every rule in place. Exits 1 when a test stays green, when the rule's text is not in the source exactly once, or
+// when the test is red, or finds nothing to run, with the rule in place.
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -21,8 +23,11 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Milliseconds that one run may take; a broken rule may well make it hang. */
 const patience = 120_000;
+/** Milliseconds for a whole test file with every rule in place. */
+const baselinePatience = 300_000;
 /** Runs side by side, each in a copy of its own. */
 const lanes = 2;
+const vitest = join(root, 'node_modules/vitest/vitest.mjs');
 const left = new Set(['node_modules', '.git', 'dist', 'coverage', 'results']);
 
 /** @typedef {{ name: string, file: string, find: string, replace: string, test: string, named?: string, why: string }} Tooth */
@@ -45,30 +50,49 @@ function copyTree() {
   return copy;
 }
 
-/** @returns {Promise<'green' | 'red' | 'nothing ran'>} */
-async function runTest(copy, { test, named }) {
+/** A pattern for -t that takes tests whose names contain one of these. */
+const pattern = (names) => names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+
+/**
+ * Runs a test file, or those of its tests whose names contain one of `names`.
+ * @param {{ copy: string, test: string, names: readonly (string | undefined)[], bail?: boolean }} wish
+ * @returns {Promise<{ hung: boolean, tests: { name: string, passed: boolean, said: string }[] }>} what ran, without what was skipped
+ */
+async function runTests({ copy, test, names, bail = false }) {
   const report = join(copy, 'report.json');
   rmSync(report, { force: true });
-  const vitest = join(copy, 'node_modules/vitest/vitest.mjs');
-  const only = named === undefined ? [] : ['-t', named.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')];
-  const args = [vitest, 'run', test, ...only, '--bail=1', '--reporter=json', `--outputFile=${report}`];
+  const only = names.includes(undefined) ? [] : ['-t', pattern([...new Set(names)])];
+  const args = [vitest, 'run', test, ...only, bail ? '--bail=1' : '--bail=0', '--reporter=json', `--outputFile=${report}`];
   const child = spawn(process.execPath, args, { cwd: copy, stdio: 'ignore', env: { ...process.env, TMPDIR: join(copy, 't') } });
   let hung = false;
-  const timer = setTimeout(() => {
-    hung = true;
-    child.kill('SIGKILL');
-  }, patience);
+  const timer = setTimeout(
+    () => {
+      hung = true;
+      child.kill('SIGKILL');
+    },
+    bail ? patience : baselinePatience,
+  );
   await new Promise((resolve) => child.once('close', resolve));
   clearTimeout(timer);
   await endLeftovers(copy);
-  if (hung) return 'red';
+  return { hung, tests: hung ? [] : readReport(report) };
+}
+
+function readReport(report) {
+  let files;
   try {
-    const { numFailedTests, numPassedTests, success } = JSON.parse(readFileSync(report, 'utf8'));
-    if (numFailedTests > 0) return 'red';
-    return success && numPassedTests > 0 ? 'green' : 'nothing ran';
+    files = JSON.parse(readFileSync(report, 'utf8')).testResults;
   } catch {
-    return 'nothing ran';
+    return [];
   }
+  return files
+    .flatMap((file) => file.assertionResults)
+    .filter(({ status }) => status === 'passed' || status === 'failed')
+    .map(({ status, fullName, failureMessages }) => ({
+      name: fullName,
+      passed: status === 'passed',
+      said: (failureMessages[0] ?? '').split('\n', 1)[0],
+    }));
 }
 
 /** Ends every process that was started from the copy, or for a folder in it, and empties its temporary folder. */
@@ -103,54 +127,92 @@ function belongs(pid, copy) {
   );
 }
 
-/** Runs of the tests with every rule in place, each asked for once. */
-const sound = new Map();
-const soundness = (copy, tooth) => {
-  const key = `${tooth.test} ${tooth.named ?? ''}`;
-  if (!sound.has(key)) sound.set(key, runTest(copy, tooth));
-  return sound.get(key);
-};
-
-/** @param {Tooth} tooth */
-async function bite(copy, tooth) {
-  const path = join(copy, tooth.file);
-  const source = readFileSync(path, 'utf8');
+/** Why a tooth cannot be judged although every rule is in place, if so: the text of its rule, or its test. */
+function unsound(tooth, source, baseline) {
   const times = source.split(tooth.find).length - 1;
   if (times !== 1) return `text found ${times} times`;
-  const before = await soundness(copy, tooth);
-  if (before !== 'green') return `${before} with it`;
+  if (baseline.hung) return 'hangs with it';
+  const own = baseline.tests.filter(({ name }) => name.includes(tooth.named ?? ''));
+  if (own.some(({ passed }) => !passed)) return 'red with it';
+  return own.length === 0 ? 'nothing ran' : undefined;
+}
+
+/**
+ * @param {{ copy: string, tooth: Tooth, baseline: Awaited<ReturnType<typeof runTests>> }} wish
+ * @returns {Promise<{ verdict: string, noticed?: { name: string, said: string } }>}
+ */
+async function bite({ copy, tooth, baseline }) {
+  const path = join(copy, tooth.file);
+  const source = readFileSync(path, 'utf8');
+  const fault = unsound(tooth, source, baseline);
+  if (fault !== undefined) return { verdict: fault, noticed: baseline.tests.find(({ passed }) => !passed) };
   try {
     writeFileSync(
       path,
       source.replace(tooth.find, () => tooth.replace),
     );
-    const after = await runTest(copy, tooth);
-    return { red: 'bites', green: 'STAYS GREEN', 'nothing ran': 'nothing ran' }[after];
+    const { hung, tests } = await runTests({ copy, test: tooth.test, names: [tooth.named], bail: true });
+    if (hung) return { verdict: 'bites', noticed: { name: tooth.test, said: `not over after ${patience / 1000} s` } };
+    const noticed = tests.find(({ passed }) => !passed);
+    if (noticed) return { verdict: 'bites', noticed };
+    return { verdict: tests.length > 0 ? 'STAYS GREEN' : 'nothing ran' };
   } finally {
     writeFileSync(path, source);
   }
 }
 
-const words = process.argv.slice(2);
-const wanted =
-  words[0] === '--only' ? (t) => t.name === words[1] : (t) => `${t.name} ${t.file} ${t.test}`.includes(words[0] ?? '');
-const teeth = readTeeth().filter(wanted);
-const copies = [];
-let bad = 0;
-try {
-  const waiting = teeth.values();
-  const lane = async () => {
-    const copy = copyTree();
-    copies.push(copy);
-    for (const tooth of waiting) {
-      const verdict = await bite(copy, tooth);
-      if (verdict !== 'bites') bad += 1;
-      console.log(`${verdict.padEnd(16)} ${tooth.file.padEnd(42)} ${tooth.name}`);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(lanes, teeth.length) }, lane));
-} finally {
-  for (const copy of copies) rmSync(copy, { recursive: true, force: true });
+/** The teeth that were asked for, by test file, long groups first so that the lanes end together. */
+function chosen(words) {
+  const names = words.flatMap((word, at) => (words[at - 1] === '--only' ? [word] : []));
+  const parts = words.filter((word, at) => !word.startsWith('--') && words[at - 1] !== '--only');
+  const wanted = ({ name, file, test }) =>
+    names.includes(name) ||
+    parts.some((part) => `${name} ${file} ${test}`.includes(part)) ||
+    (names.length === 0 && parts.length === 0);
+  const groups = new Map();
+  for (const tooth of readTeeth().filter(wanted)) groups.set(tooth.test, [...(groups.get(tooth.test) ?? []), tooth]);
+  return [...groups.values()].sort((one, other) => other.length - one.length);
 }
-console.log(`${teeth.length - bad} of ${teeth.length} protective rules are noticed when they are missing.`);
-process.exit(bad === 0 && teeth.length > 0 ? 0 : 1);
+
+const words = process.argv.slice(2);
+const groups = chosen(words);
+const total = groups.flat().length;
+const copies = [];
+const started = Date.now();
+let bad = 0;
+
+async function lane(waiting) {
+  const copy = copyTree();
+  copies.push(copy);
+  for (const teeth of waiting) {
+    const test = teeth[0].test;
+    const baseline = await runTests({ copy, test, names: teeth.map(({ named }) => named) });
+    for (const tooth of teeth) {
+      const since = Date.now();
+      const { verdict, noticed } = await bite({ copy, tooth, baseline });
+      if (verdict !== 'bites') bad += 1;
+      const seconds = `${((Date.now() - since) / 1000).toFixed(1)} s`.padStart(7);
+      console.log(`${verdict.padEnd(16)} ${seconds}  ${tooth.file.padEnd(42)} ${tooth.name}`);
+      if (noticed && (words.includes('--why') || verdict !== 'bites')) console.log(`  ${noticed.name}: ${noticed.said}`);
+    }
+  }
+}
+
+/** Nothing of the copies may stay, neither programs nor folders. */
+async function clear() {
+  for (const copy of copies) {
+    await endLeftovers(copy);
+    rmSync(copy, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void clear().finally(() => process.exit(1)));
+
+try {
+  const waiting = groups.values();
+  await Promise.all(Array.from({ length: Math.min(lanes, groups.length) }, () => lane(waiting)));
+} finally {
+  await clear();
+}
+const minutes = ((Date.now() - started) / 60_000).toFixed(1);
+console.log(`${total - bad} of ${total} protective rules are noticed when they are missing (${minutes} min).`);
+process.exit(bad === 0 && total > 0 ? 0 : 1);
