@@ -100,7 +100,11 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
       return null;
     },
     list: () => ({ instances: instances.list(), runs: runs.list(), workers: workers.list() }),
-    inspect: async ({ ids, listening }) => ({ instances: await usageOf(homeId, ids, listening) }),
+    inspect: async ({ ids, listening }) => {
+      const pids = new Map(instances.list().map(({ id, pid }) => [id, pid]));
+      const targets = ids.map((id) => ({ id, pid: pids.get(id) ?? null }));
+      return { instances: await usageOf(homeId, targets, listening) };
+    },
     shutdown: async (params) => {
       epoch.check(params.epoch);
       await stop({ workers: true, instances: params.all });

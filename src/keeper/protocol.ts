@@ -135,6 +135,8 @@ export interface InstanceUsage {
   readonly memoryBytes: number;
   /** `*` is every address. */
   readonly listening: readonly { readonly host: string; readonly port: number }[];
+  /** One of its processes may not be looked into (it changed its user, say): it may listen where nobody can see it. */
+  readonly opaque: boolean;
 }
 
 /** Why a process ended; set once. `code` and `signal` are null when it ended unobserved. */

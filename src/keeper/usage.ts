@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { markedProcesses, ownMemory } from './processes.ts';
+import { livingProcesses, markedProcesses, ownMemory } from './processes.ts';
 import type { InstanceUsage } from './protocol.ts';
 
 interface ListeningSocket {
@@ -11,42 +11,57 @@ interface ListeningSocket {
 /** State of a listening socket in /proc/net/tcp. */
 const listenState = '0A';
 
-/** What the processes of instances hold right now. One look over the machine's processes for all of them. */
-export async function usageOf(homeId: string, ids: readonly string[], withListening: boolean): Promise<InstanceUsage[]> {
-  const wanted = new Map<string, number[]>(ids.map((id) => [`${homeId}:${id}`, []]));
-  for (const { process, marker } of await markedProcesses()) wanted.get(marker)?.push(process.pid);
-  return ids.map((id) => {
-    const pids = wanted.get(`${homeId}:${id}`) ?? [];
+export interface UsageTarget {
+  readonly id: string;
+  /** Leads the session of the instance's processes; null when it has ended. */
+  readonly pid: number | null;
+}
+
+/**
+ * What the processes of instances hold right now: those that carry the marker, and those of the main process's session (some
+ * programs write their title over their environment). One look over the machine's processes for all of them.
+ */
+export async function usageOf(homeId: string, targets: readonly UsageTarget[], withListening: boolean): Promise<InstanceUsage[]> {
+  const marked = await markedProcesses();
+  const living = livingProcesses();
+  return targets.map(({ id, pid: main }) => {
+    const marker = `${homeId}:${id}`;
+    const pids = new Set(marked.flatMap((found) => (found.marker === marker ? [found.process.pid] : [])));
+    for (const { pid, stat } of living) if (main !== null && stat.session === main) pids.add(pid);
     return {
       id,
-      memoryBytes: pids.reduce((sum, pid) => sum + ownMemory(pid), 0),
-      listening: withListening ? listeningOf(pids) : [],
+      memoryBytes: [...pids].reduce((sum, pid) => sum + ownMemory(pid), 0),
+      ...(withListening ? listeningOf([...pids]) : { listening: [], opaque: false }),
     };
   });
 }
 
-function listeningOf(pids: readonly number[]): { host: string; port: number }[] {
+function listeningOf(pids: readonly number[]): Pick<InstanceUsage, 'listening' | 'opaque'> {
   const found = new Map<string, { host: string; port: number }>();
+  let opaque = false;
   for (const pid of pids) {
     const held = socketsOf(pid);
-    if (held.size === 0) continue;
+    if (held === null) opaque = true;
+    if (held === null || held.size === 0) continue;
     // Read through the process: it may live in a network namespace of its own.
     for (const { inode, host, port } of listeningSockets(pid)) {
       if (held.has(inode)) found.set(`${host} ${port}`, { host, port });
     }
   }
-  return [...found.values()].sort((a, b) => a.port - b.port);
+  return { listening: [...found.values()].sort((a, b) => a.port - b.port), opaque };
 }
 
-function socketsOf(pid: number): Set<string> {
+/** Null when it lives and may not be looked into. */
+function socketsOf(pid: number): Set<string> | null {
   const inodes = new Set<string>();
   try {
     for (const fd of readdirSync(`/proc/${pid}/fd`)) {
       const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1];
       if (inode !== undefined) inodes.add(inode);
     }
-  } catch {
-    // It ended, or it is not ours to look into.
+  } catch (cause) {
+    if (['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '')) return null;
+    // It ended.
   }
   return inodes;
 }

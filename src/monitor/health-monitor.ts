@@ -72,7 +72,9 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
         observation.state === 'backing-off' ||
         before.seen.state === 'backing-off';
       const moved =
-        observation.endpoint?.port !== before.seen.endpoint?.port || observation.endpoint?.host !== before.seen.endpoint?.host;
+        (observation.listening && !before.seen.listening) ||
+        observation.endpoint?.port !== before.seen.endpoint?.port ||
+        observation.endpoint?.host !== before.seen.endpoint?.host;
       countCrash(entry, before.seen, observation);
       before.seen = observation;
       if (reborn || moved) {
@@ -112,7 +114,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
     if (seen.state !== 'running' && seen.state !== 'starting')
       return { ok: false, detail: `${workload.service} is not running (${seen.state})` };
     if (workload.health.type === 'up') return { ok: seen.state === 'running', detail: `${workload.service} is ${seen.state}` };
-    if (!seen.endpoint) return { ok: false, detail: `${workload.service} has opened no port yet` };
+    if (!seen.endpoint || !seen.listening) return { ok: false, detail: `${workload.service} has opened no port yet` };
     return prober.health(seen.endpoint, workload.health);
   }
 

@@ -43,8 +43,10 @@ export interface InstanceObservation {
   readonly instance: InstanceId;
   readonly workload: WorkloadId;
   readonly state: 'starting' | 'running' | 'backing-off' | 'stopping' | 'stopped';
-  /** Where it can be reached; null for workers and before the port is known. */
+  /** Where it can be reached; null for workers, and until it has listened there itself for the first time. */
   readonly endpoint: { readonly host: string; readonly port: number } | null;
+  /** Since its last start the instance itself was seen to listen at its endpoint: else whoever answers there is a stranger. */
+  readonly listening: boolean;
   readonly startedAt: WallTime | null;
   readonly restarts: number;
   readonly lastExit: InstanceExit | null;

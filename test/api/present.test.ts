@@ -156,6 +156,7 @@ describe('an environment as its status', () => {
     workload,
     state: 'running',
     endpoint: null,
+    listening: false,
     startedAt: newYear,
     restarts: 0,
     lastExit: null,

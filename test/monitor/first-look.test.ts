@@ -16,6 +16,7 @@ const running: InstanceObservation = {
   workload: workload.id,
   state: 'running',
   endpoint: { host: '127.0.0.1', port: 4000 },
+  listening: true,
   startedAt: null,
   restarts: 0,
   lastExit: null,

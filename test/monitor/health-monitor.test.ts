@@ -29,6 +29,17 @@ describe('the health monitor', () => {
     expect(shed.monitor.endpoints().get(web.id)).toEqual([{ instance: `${web.id}.1`, host: '127.0.0.1', port, healthy: true }]);
   });
 
+  it('an answer at its port counts only once it listens there itself', async () => {
+    const web = workloadOf();
+    const port = await shed.serve((_, response) => response.end('of a stranger'));
+    shed.monitor.watch([{ workload: web, replicas: 1 }]);
+    shed.see(web, { port, listening: false });
+    await shed.until(() => shed.monitor.level(web.id).judged);
+    expect(shed.monitor.level(web.id)).toMatchObject({ healthy: false, detail: 'web has opened no port yet, 3 times in a row' });
+    shed.see(web, { port });
+    await shed.until(() => shed.monitor.level(web.id).healthy);
+  });
+
   it('one healthy instance of two is not enough', async () => {
     const web = workloadOf();
     const port = await shed.serve((_, response) => response.end('ok'));

@@ -65,6 +65,7 @@ export class Shed {
       fault: null,
       memory: null,
       ...before,
+      listening: endpoint !== null,
       endpoint,
       ...rest,
     };

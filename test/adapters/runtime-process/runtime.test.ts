@@ -50,6 +50,53 @@ describe('ports', () => {
     expect(`${found?.instance.endpoint?.port}`).not.toBe(readFileSync(join(flag, 'port'), 'utf8'));
   });
 
+  it('that a stranger takes first: its answers never pass for the instance, which gets another port', async () => {
+    const taken = await freePort();
+    const stranger = createServer((socket) => socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}'));
+    const runtime = place.open(1, { portRange: { from: taken, to: taken } });
+    const seen: InstanceObservation[] = [];
+    runtime.watch((instance) => seen.push(instance));
+    const workload = workloadOf(place.artifact('slow-start'));
+    await runtime.ensure(workload, ensured({ START_MS: '800' }));
+    await new Promise<void>((resolve) => stranger.listen(taken, '127.0.0.1', resolve));
+    try {
+      await eventually('the instance to find its port taken', () =>
+        Promise.resolve(seen.some(({ lastExit }) => lastExit?.code === 1)),
+      );
+      seen.push(...(await instancesOf(runtime, workload)));
+      expect(seen.filter(({ endpoint, listening }) => endpoint !== null || listening)).toEqual([]);
+    } finally {
+      await new Promise((resolve) => stranger.close(resolve));
+    }
+    const [found] = await serving(runtime, workload);
+    expect(found?.instance).toMatchObject({ endpoint: { port: taken }, listening: true });
+  });
+
+  it('that a stranger takes between two lives: the endpoint stays, and is said not to be the instance', async () => {
+    const runtime = place.open();
+    const workload = workloadOf(place.artifact('slow-start'));
+    await runtime.ensure(workload, ensured({ START_MS: '300' }));
+    const [first] = await serving(runtime, workload);
+    const port = first?.instance.endpoint?.port ?? 0;
+    const seen: InstanceObservation[] = [];
+    runtime.watch((instance) => seen.push(instance));
+    process.kill(first?.answer.pid ?? 0, 'SIGKILL');
+    await eventually('its end', () => Promise.resolve(seen.some(({ state }) => state === 'backing-off')));
+    const stranger = createServer((socket) => socket.end());
+    await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
+    try {
+      const moved = await eventually('another port', () =>
+        Promise.resolve(seen.find(({ endpoint, listening }) => listening && endpoint?.port !== port)),
+      );
+      expect(moved.endpoint?.port).not.toBe(port);
+      const before = seen.slice(0, seen.indexOf(moved));
+      expect(before.some(({ state }) => state === 'running')).toBe(true);
+      expect(before.filter(({ listening }) => listening)).toEqual([]);
+    } finally {
+      await new Promise((resolve) => stranger.close(resolve));
+    }
+  });
+
   it('of a range that is full: a clear refusal, and nothing runs', async () => {
     const port = await freePort();
     const runtime = place.open(1, { portRange: { from: port, to: port } });

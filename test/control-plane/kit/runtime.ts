@@ -171,6 +171,7 @@ export class MachineRuntime {
         workload: workload.id,
         state: 'running',
         endpoint: workload.kind === 'web' ? { host: '127.0.0.1', port: ++this.#port } : null,
+        listening: workload.kind === 'web',
         startedAt: this.#wall(),
         restarts: 0,
         lastExit: null,

@@ -8,7 +8,13 @@ export type Fault = NonNullable<InstanceObservation['fault']>;
 /** An instance in the port's words. A stray has no workload on record; its id still names one. */
 export function observationOf(
   state: InstanceState,
-  known: { readonly fault: Fault | null; readonly memory: number | null },
+  known: {
+    readonly fault: Fault | null;
+    readonly memory: number | null;
+    readonly listens: boolean;
+    /** It listened there before, in an earlier life at least. */
+    readonly hasListened: boolean;
+  },
 ): InstanceObservation {
   const { labels, lastExit } = state;
   const stray = labels['stray'] === 'true';
@@ -16,7 +22,8 @@ export function observationOf(
     instance: state.id as InstanceId,
     workload: (labels['workload'] ?? workloadOfInstance(state.id)) as WorkloadId,
     state: state.state,
-    endpoint: state.state === 'running' || state.state === 'backing-off' ? endpointOf(labels) : null,
+    endpoint: known.hasListened && (state.state === 'running' || state.state === 'backing-off') ? endpointOf(labels) : null,
+    listening: known.listens,
     startedAt: state.startedAt as WallTime | null,
     restarts: state.restarts,
     lastExit: lastExit && { code: lastExit.code, signal: lastExit.signal, reason: lastExit.reason, at: lastExit.at as WallTime },

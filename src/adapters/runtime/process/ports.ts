@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 export interface PortRange {
@@ -22,13 +23,12 @@ export interface Ports {
 export function openPorts(range: PortRange = defaultPortRange): Ports {
   const given = new Set<number>();
   const size = range.to - range.from + 1;
-  // Not always the same first port: another installation on this machine looks there, too.
-  let next = range.from + (process.pid % size);
   return {
     take: async () => {
+      // Drawn: between this look and the program's own listening, another installation on this machine looks there, too.
+      const first = randomInt(size);
       for (let tried = 0; tried < size; tried++) {
-        const port = next;
-        next = next === range.to ? range.from : next + 1;
+        const port = range.from + ((first + tried) % size);
         if (given.has(port)) continue;
         given.add(port);
         if (await isFree(port)) return port;

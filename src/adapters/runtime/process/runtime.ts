@@ -93,8 +93,15 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
   const list = async (): Promise<readonly InstanceState[]> => (await call('list', {})).instances;
   const of = async (workload: string): Promise<InstanceState[]> =>
     (await list()).filter((state) => (state.labels['workload'] ?? workloadOfInstance(state.id)) === workload);
+  const observed = (state: InstanceState, memory: number | null): InstanceObservation =>
+    observationOf(state, {
+      fault: upkeep.fault(state.id),
+      memory,
+      listens: upkeep.listens(state),
+      hasListened: upkeep.hasListened(state),
+    });
   const tell = (state: InstanceState): void => {
-    const observation = observationOf(state, { fault: upkeep.fault(state.id), memory: null });
+    const observation = observed(state, null);
     for (const listener of listeners) listener(observation);
   };
   const accept = async (now: Epoch): Promise<void> => {
@@ -184,13 +191,16 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
       await inTurn(workload, async () => stopInstances(await of(workload), grace));
     },
     observe: async () => {
+      // Of an instance that was taken over it must be known who listens before anybody asks where it can be reached.
+      await settled;
+      await upkeep.look();
       const states = await list();
       const usage = await call('inspect', {
         ids: states.filter(({ pid }) => pid !== null).map(({ id }) => id),
         listening: false,
       });
       const memory = new Map(usage.instances.map(({ id, memoryBytes }) => [id, memoryBytes]));
-      return states.map((state) => observationOf(state, { fault: upkeep.fault(state.id), memory: memory.get(state.id) ?? null }));
+      return states.map((state) => observed(state, memory.get(state.id) ?? null));
     },
     watch: (listener) => {
       listeners.add(listener);

@@ -1,18 +1,24 @@
 import { join } from 'node:path';
 import type { InstanceState, InstanceUsage } from '../../../keeper/protocol.ts';
-import { openFaultWatch } from './fault-watch.ts';
 import { type Folders, logFolderOf } from './folders.ts';
 import type { KeeperCalls } from './keeper-calls.ts';
 import { numberOfInstance } from './labels.ts';
 import type { Launcher } from './launcher.ts';
 import { lastLines } from './logs.ts';
 import type { Fault } from './observation.ts';
+import { openPortWatch } from './port-watch.ts';
 import type { WorkloadRecord, WorkloadRecords } from './records.ts';
 
 /** What the runtime mends by itself: a port that somebody else took, a program that ignores its PORT. */
 export interface Upkeep {
   see(state: InstanceState): void;
   fault(id: string): Fault | null;
+  /** Whether the processes of this life of the instance hold its port. */
+  listens(state: InstanceState): boolean;
+  /** The same of any life of it that had this port. */
+  hasListened(state: InstanceState): boolean;
+  /** Looks who listens, now. @throws when the keeper cannot be asked. */
+  look(): Promise<void>;
   forget(id: string): void;
   close(): void;
 }
@@ -40,6 +46,10 @@ export function openUpkeep(options: UpkeepOptions): Upkeep {
   const { call, folders, records, launcher, networks, epoch, inTurn, onChange, note } = options;
   const faults = new Map<string, Fault>();
   const moves = new Map<string, number>();
+  /** Running instances: the life that is watched, and whether it was seen to listen. */
+  const lives = new Map<string, { readonly life: string; listens: boolean }>();
+  /** The port that an instance was last seen to listen on. */
+  const ports = new Map<string, string>();
 
   const recordOf = ({ labels }: InstanceState): WorkloadRecord | undefined => records.get(labels['workload'] ?? '');
   const wanted = (workload: string, id: string): WorkloadRecord | undefined => {
@@ -53,11 +63,17 @@ export function openUpkeep(options: UpkeepOptions): Upkeep {
   };
   const report = (id: string) => (cause: unknown) => note(`${id}: ${cause instanceof Error ? cause.message : String(cause)}`);
 
-  const watch = openFaultWatch({
+  const watch = openPortWatch({
     inspect: async (ids) => (await call('inspect', { ids, listening: true })).instances,
     onListening: (id) => {
       moves.delete(id);
-      setFault(id, null);
+      faults.delete(id);
+      const entry = lives.get(id);
+      if (entry) {
+        entry.listens = true;
+        ports.set(id, portOfLife(entry.life));
+      }
+      onChange(id);
     },
     onIgnored: (id, listening) => void onIgnored(id, listening),
   });
@@ -100,15 +116,28 @@ export function openUpkeep(options: UpkeepOptions): Upkeep {
     see: (state) => {
       const record = recordOf(state);
       if (!record || record.workload.kind !== 'web') return;
-      const port = Number(state.labels['port']);
-      if (state.state === 'running') watch.expect(state.id, port);
-      else watch.forget(state.id);
+      const life = lifeOf(state);
+      if (state.state !== 'running') {
+        watch.forget(state.id);
+        lives.delete(state.id);
+      } else if (lives.get(state.id)?.life !== life) {
+        lives.set(state.id, { life, listens: false });
+        watch.expect(state.id, Number(state.labels['port']));
+      }
       if (state.state !== 'backing-off' || state.lastExit?.reason !== 'exited' || record.fixedPort !== null) return;
       const log = join(logFolderOf(folders, record.workload), `${numberOfInstance(state.id)}.log`);
       if (saysPortTaken(lastLines(log, 80))) onPortTaken(state, record);
     },
     fault: (id) => faults.get(id) ?? null,
+    listens: (state) => {
+      const entry = lives.get(state.id);
+      return entry?.listens === true && entry.life === lifeOf(state);
+    },
+    hasListened: ({ id, labels }) => ports.get(id) === labels['port'],
+    look: () => watch.look(),
     forget: (id) => {
+      lives.delete(id);
+      ports.delete(id);
       faults.delete(id);
       moves.delete(id);
       watch.forget(id);
@@ -116,6 +145,10 @@ export function openUpkeep(options: UpkeepOptions): Upkeep {
     close: () => watch.close(),
   };
 }
+
+/** A process and the port it was given. */
+const lifeOf = ({ pid, labels }: InstanceState): string => `${pid} ${labels['port']}`;
+const portOfLife = (life: string): string => life.slice(life.indexOf(' ') + 1);
 
 /** Looks at the output since the last start only: the keeper's own lines part the lives of an instance. */
 function saysPortTaken(lines: readonly string[]): boolean {
