@@ -66,7 +66,7 @@ describe('signalbox demo', () => {
   it.concurrent('says so and fails when one request was lost for real', { timeout }, async () => {
     await withDemo(['--once', '--sabotage', 'drop'], async (demo) => {
       const { code, out, err } = await demo.done;
-      expect(err.match(/not true: .*?\./g)).toEqual(['not true: dropped 0, by the count of the clients.']);
+      expect(err.match(/not true: .*?\./g), err).toEqual(['not true: dropped 0, by the count of the clients.']);
       expect(out).toContain('dropped: 1');
       expect(out).not.toContain('All of it was checked');
       expect(code).toBe(1);
