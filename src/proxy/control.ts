@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { RouteTable } from '../domain/route-table.ts';
 import { writeLine } from '../wire/lines.ts';
-import { type Handlers, serveWire, WireError } from '../wire/server.ts';
+import { type Handlers, serveWire } from '../wire/server.ts';
+import { commit, commitChange, refuseBad, refuseStale } from './commit.ts';
 import type { ProxyContext } from './context.ts';
 import { drain } from './drain.ts';
 import type { ProxyEvents, ProxyMethods, WorkerConfig, WorkerHello, WorkerStats } from './protocol.ts';
 import { relaunch } from './relaunch.ts';
-import { BadTable, bindTable, checkPool, checkTable } from './table.ts';
+import { checkPool } from './table-check.ts';
 
 /** Errors are told at once, but never more often than this. */
 const urgentEveryMs = 50;
 
 export interface ControlOptions {
   readonly config: WorkerConfig;
-  readonly skippedRoutes: readonly string[];
+  /** What the served table lacks of the one on disk. */
+  readonly skippedRoutes: () => readonly string[];
   readonly connections: () => number;
   readonly finish: (graceMs: number) => void;
 }
@@ -36,15 +37,17 @@ export async function serveControl(context: ProxyContext, options: ControlOption
   });
   const handlers: Handlers<ProxyMethods> = {
     hello: (): WorkerHello => {
-      const { version, epoch } = context.router.table;
-      return { name: config.name, pid: process.pid, bootId, version, epoch, skippedRoutes: options.skippedRoutes };
+      const { version, epoch, digest = null } = context.router.table;
+      const skippedRoutes = options.skippedRoutes();
+      return { name: config.name, pid: process.pid, bootId, version, epoch, digest, skippedRoutes };
     },
     prepare: (params) => {
       refuseStale(context, params.epoch);
       for (const pool of params.pools) refuseBad(() => checkPool(pool));
       return null;
     },
-    commit: (params) => commit(context, params.table),
+    commit: (params) => commit(context, params.table, params.digest),
+    'commit-change': (params) => commitChange(context, params.change),
     drain: (params) => {
       refuseStale(context, params.epoch);
       return drain(context.pools.get(params.pool), params.deadlineMs);
@@ -63,44 +66,6 @@ export async function serveControl(context: ProxyContext, options: ControlOption
   };
   const server = await serveWire<ProxyMethods, ProxyEvents>(config.controlSocket, handlers);
   context.holds.onWake = (pool) => server.publish('wake', { pool });
-}
-
-/** Replaces the table in one step, between two requests. */
-export function commit(context: ProxyContext, table: RouteTable): { version: number } {
-  const present = context.router.table;
-  refuseBad(() => checkTable(table));
-  refuseStale(context, table.epoch);
-  if (table.epoch === present.epoch) {
-    if (table.version === present.version) return { version: present.version };
-    if (table.version < present.version) {
-      throw new WireError(
-        'STALE_EPOCH',
-        `Version ${table.version} is older than version ${present.version}, which is being served.`,
-      );
-    }
-  }
-  const bound = bindTable(table, context.pools, context.counters);
-  context.router.replace(bound);
-  context.holds.reconsider((queue) => {
-    const now = context.router.table;
-    const pool = queue.startsWith('pool ') ? context.pools.get(queue.slice('pool '.length)) : undefined;
-    return pool ? pool.routed && pool.endpoints.length === 0 && pool.holdWhenEmpty : now.splits.get(queue)?.mode.kind === 'hold';
-  });
-  return { version: bound.version };
-}
-
-function refuseStale(context: ProxyContext, epoch: number): void {
-  const present = context.router.table.epoch;
-  if (epoch < present) throw new WireError('STALE_EPOCH', `Epoch ${epoch} is over, epoch ${present} has the say.`);
-}
-
-function refuseBad(check: () => void): void {
-  try {
-    check();
-  } catch (cause) {
-    if (cause instanceof BadTable) throw new WireError('BAD_TABLE', cause.message, { cause });
-    throw cause;
-  }
 }
 
 /** Sends a snapshot every `everyMs`, and soon after an error was counted. Returns how to end it. */

@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import type { Readable } from 'node:stream';
 import type { Attempt, AttemptSink, Outgoing } from './attempt.ts';
 import type { EndpointState } from './endpoints.ts';
+import { readRequestTrailers } from './request-head.ts';
 import { readResponseHead } from './response-head.ts';
 
 /** What the pooled way cannot do: wait for the instance's 100 Continue, and send trailers after the body. */
@@ -54,7 +55,7 @@ export class DirectAttempt implements Attempt {
       });
       request.on('drain', () => body.resume());
       body.on('end', () => {
-        if (chunked) request.addTrailers(pairsOf(trailers()));
+        if (chunked) request.addTrailers(pairsOf(readRequestTrailers(trailers())));
         request.end();
         this.#arm(outgoing.headersTimeoutMs);
       });

@@ -10,7 +10,11 @@ export class Inbound extends IncomingMessage {
   declare private _upgrade: boolean | null;
 
   get head(): RequestHead {
-    this._head ??= readRequestHead(this.rawHeaders);
+    if (this._head === undefined) {
+      this._head = readRequestHead(this.rawHeaders);
+      // HTTP/1.0 knows no interim answer: its client would take one for the final one.
+      if (this.httpVersionMinor === 0) this._head.expect = undefined;
+    }
     return this._head;
   }
 
@@ -20,9 +24,13 @@ export class Inbound extends IncomingMessage {
     return expect === undefined ? none : { expect };
   }
 
-  /** HTTP/2 is not spoken to instances: an offer to switch to it is passed over and the request served as it is. */
+  /**
+   * HTTP/2 is not spoken to instances, and protocols are switched by GET alone: any other offer is passed over and the request
+   * served as it is.
+   */
   get upgrade(): boolean {
-    return this._upgrade === true && (this.method === 'CONNECT' || !/\bh2c\b/i.test(this.head.upgrade ?? ''));
+    if (this._upgrade !== true) return false;
+    return this.method === 'CONNECT' || (this.method === 'GET' && !/\bh2c\b/i.test(this.head.upgrade ?? ''));
   }
 
   set upgrade(asked: boolean | null) {

@@ -45,6 +45,8 @@ export class PoolState {
 /** All pools of a worker by workload id. */
 export class Pools {
   readonly #byId = new Map<string, PoolState>();
+  /** No table names them, but something is in flight there. */
+  readonly #retired = new Set<PoolState>();
   readonly #connectTimeoutMs: number;
   readonly #openSite: (pool: Pool & { kind: 'static' }) => StaticSite;
 
@@ -64,10 +66,13 @@ export class Pools {
       state = new PoolState(pool.id);
       this.#byId.set(pool.id, state);
     }
+    state.routed = true;
+    this.#retired.delete(state);
     if (pool.kind === 'static') {
       if (!state.site?.matches(pool)) state.site = this.#openSite(pool);
       return state;
     }
+    state.site = undefined;
     state.requestTimeoutMs = pool.requestTimeout;
     state.holdWhenEmpty = pool.whenEmpty === 'hold';
     const before = state.endpoints;
@@ -81,13 +86,19 @@ export class Pools {
     return state;
   }
 
-  /** Marks what the new table names; the rest is forgotten as soon as nothing is in flight there. */
-  retain(routed: ReadonlySet<string>): void {
-    for (const [id, pool] of this.#byId) {
-      pool.routed = routed.has(id);
-      if (pool.routed || pool.active.size > 0) continue;
+  /** The new table names these no more: they are forgotten as soon as nothing is in flight there. */
+  retire(ids: readonly string[]): void {
+    for (const id of ids) {
+      const pool = this.#byId.get(id);
+      if (!pool) continue;
+      pool.routed = false;
+      this.#retired.add(pool);
+    }
+    for (const pool of this.#retired) {
+      if (pool.active.size > 0) continue;
       pool.close();
-      this.#byId.delete(id);
+      this.#byId.delete(pool.id);
+      this.#retired.delete(pool);
     }
   }
 

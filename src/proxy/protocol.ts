@@ -1,4 +1,4 @@
-import type { Pool, RouteTable } from '../domain/route-table.ts';
+import type { Link, Pool, RouteTable, Split } from '../domain/route-table.ts';
 
 /** What a proxy worker is started with: its only argument, as JSON. Listeners arrive as inherited file descriptors. */
 export interface WorkerConfig {
@@ -42,7 +42,9 @@ export type ProxyMethods = {
   /** Makes pools known ahead of a commit; may take time. */
   prepare: { params: { epoch: number; pools: readonly Pool[] }; result: null };
   /** Replaces the table as a whole or refuses it as a whole (STALE_EPOCH, BAD_TABLE). Once answered no request starts on the old one. */
-  commit: { params: { table: RouteTable }; result: { version: number } };
+  commit: { params: { table: RouteTable; digest?: string }; result: { version: number } };
+  /** The same, told by what differs from the table being served; TABLE_GAP when that is another one, then the whole is needed. */
+  'commit-change': { params: { change: TableChange }; result: { version: number } };
   /** Waits until nothing is in flight to the pool; at the deadline ends the rest. Static and unknown pools are idle. */
   drain: { params: { epoch: number; pool: string; deadlineMs: number }; result: DrainResult };
   stats: { params: Record<string, never>; result: WorkerStats };
@@ -53,6 +55,21 @@ export type ProxyMethods = {
   /** Starts a program that inherits this worker's listeners: how a lost keeper gets them back. argv gets the listeners as a last JSON argument. */
   'spawn-with-listeners': { params: { argv: readonly [string, ...string[]]; logFile: string }; result: { pid: number } };
 };
+
+/** What makes the next table of one that a worker serves already. */
+export interface TableChange {
+  /** Digest of the table that this is a change of. */
+  readonly base: string;
+  /** Digest of the table that comes of it. */
+  readonly digest: string;
+  readonly version: number;
+  readonly epoch: number;
+  /** New or different ones by `put`, keys of those that are gone by `drop`. */
+  readonly splits: { readonly put: readonly Split[]; readonly drop: readonly string[] };
+  readonly pools: { readonly put: readonly Pool[]; readonly drop: readonly string[] };
+  /** All of them: they are few. */
+  readonly links: readonly Link[];
+}
 
 export type ProxyEvents = {
   stats: WorkerStats;
@@ -67,7 +84,9 @@ export interface WorkerHello {
   readonly bootId: string;
   readonly version: number;
   readonly epoch: number;
-  /** Routes of the stored table that could not be read and were left out. */
+  /** Names the content of the table; null when it is not to the letter what was committed. */
+  readonly digest: string | null;
+  /** Routes of the stored table that could not be read and were left out, as long as that table is served. */
   readonly skippedRoutes: readonly string[];
 }
 

@@ -162,6 +162,16 @@ export function readRequestHead(raw: readonly string[]): RequestHead {
   return head;
 }
 
+/** What would change the meaning of a request that has been acted upon already. */
+const noTrailer = new Set(['content-length', 'content-type', 'content-encoding', 'cookie', 'authorization', 'te', 'trailer']);
+
+/** Trailers of a request that an instance may see: nothing that routes, frames, authenticates or speaks for the proxy. */
+export function readRequestTrailers(raw: readonly string[]): string[] {
+  const { forward } = readRequestHead(raw);
+  dropNamed(forward, noTrailer);
+  return forward;
+}
+
 /** Never taken away on a client's word: without them the request would mean something else. */
 const kept = new Set(['close', 'keep-alive', 'upgrade', 'te', 'content-length', 'host', 'trailer']);
 

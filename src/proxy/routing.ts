@@ -37,7 +37,7 @@ function routesOfHost(table: BoundTable, host: string): readonly BoundRoute[] {
   const exact = table.hosts.get(host);
   if (exact) return exact;
   const parent = parentHost(host);
-  return (parent === undefined ? undefined : table.wildcards.get(parent)) ?? table.anyHost ?? none;
+  return (parent === undefined ? undefined : table.hosts.get(`*.${parent}`)) ?? table.hosts.get('*') ?? none;
 }
 
 /**

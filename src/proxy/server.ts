@@ -58,7 +58,8 @@ export class Listener {
     server.on('upgrade', (req: Inbound, socket: Socket, early: Buffer) => this.#upgrade(req, socket, early));
     server.on('connect', (req: Inbound, socket: Socket) => {
       socket.on('error', () => socket.destroy());
-      if (!refused.has(req.socket)) socket.end(rawAnswer(notAllowed));
+      if (isOwed(socket)) socket.destroy();
+      else if (!refused.has(req.socket)) socket.end(rawAnswer(notAllowed));
     });
     server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => clientError(cause, socket));
   }
@@ -99,6 +100,7 @@ export class Listener {
   #request(req: Inbound, res: ServerResponse): void {
     // What follows a refused request on its connection may be a part of it in disguise.
     if (refused.has(req.socket)) return;
+    if (res.socket === null) tellOfTheEnd(req.socket, res);
     const { head } = req;
     const refusal = this.#refusal(req, head);
     if (refusal) {
@@ -136,6 +138,11 @@ export class Listener {
   #upgrade(req: Inbound, socket: Socket, early: Buffer): void {
     socket.on('error', () => socket.destroy());
     if (refused.has(socket)) return;
+    // Its answer would overtake those that are still to come, and they would end up in the middle of the other protocol.
+    if (isOwed(socket)) {
+      socket.destroy();
+      return;
+    }
     const { head } = req;
     const refusal =
       this.#refusal(req, head) ?? (head.contentLength > 0 || head.transferEncoding !== undefined ? withBody : undefined);
@@ -183,6 +190,29 @@ export class Listener {
 /** Connections that have had a refusal and are about to end. */
 const refused = new WeakSet<Socket>();
 
+/** What a connection that node reads has yet to send: the answer to the request whose turn it is. */
+const answerOf = (socket: Socket): ServerResponse | null | undefined =>
+  (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage;
+const isOwed = (socket: Socket): boolean => (answerOf(socket) ?? null) !== null;
+
+/** Answers that wait for those before them on their connection. */
+const queues = new WeakMap<Socket, Set<ServerResponse>>();
+
+/** node tells an answer of its connection's end only when its turn has come; those still waiting would never hear of it. */
+function tellOfTheEnd(socket: Socket, res: ServerResponse): void {
+  let queue = queues.get(socket);
+  if (queue === undefined) {
+    const waiting = new Set<ServerResponse>();
+    socket.once('close', () => {
+      for (const one of waiting) if (one.socket === null && !one.writableFinished) one.emit('close');
+    });
+    queues.set(socket, waiting);
+    queue = waiting;
+  }
+  queue.add(res);
+  res.once('close', () => queue.delete(res));
+}
+
 const nobody = { accept: undefined, requestId: undefined };
 const notAllowed: OwnAnswer = { status: 405, code: 'METHOD_NOT_ALLOWED', detail: 'This method is not served here.', close: true };
 const noUpgrade: OwnAnswer = { status: 400, code: 'NO_UPGRADE', detail: 'Files do not switch protocols.' };
@@ -215,7 +245,7 @@ const queueFull: OwnAnswer = {
 function clientError(cause: NodeJS.ErrnoException, socket: Socket): void {
   // Its refusal is on the way out and ends the connection.
   if (refused.has(socket) && !socket.destroyed) return;
-  const begun = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage?.headersSent === true;
+  const begun = answerOf(socket)?.headersSent === true;
   if (!socket.writable || begun || cause.code === 'ECONNRESET') {
     socket.destroy();
     return;

@@ -1,15 +1,19 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Pool, Route, RouteTable, Split } from '../domain/route-table.ts';
-import { checkLink, checkPool, checkRoute, checkSplit } from './table.ts';
+import { emptyTable, partsOf } from './table.ts';
+import { checkLink, checkParts, checkPool, checkRoute, checkSplit } from './table-check.ts';
 
 export interface StoredTable {
   /** Undefined when there is no table, or none that can be read at all. */
   readonly table: RouteTable | undefined;
+  /** Of the table's content, when the file is to the letter what was written. */
+  readonly digest?: string | undefined;
   /** What was left out, in words. */
   readonly skipped: readonly string[];
 }
 
-/** Reads the last table from disk part by part: what cannot be served is left out and named, the rest serves. */
+/** Reads the last table from disk. If a part cannot be served, that part is left out and named, the rest serves. */
 export function readStoredTable(file: string): StoredTable {
   let text: string;
   try {
@@ -18,15 +22,32 @@ export function readStoredTable(file: string): StoredTable {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { table: undefined, skipped: [] };
     return { table: undefined, skipped: [`${file} cannot be read: ${(cause as Error).message}`] };
   }
-  let stored: Partial<RouteTable> | null;
+  let stored: RouteTable | null;
   try {
-    stored = JSON.parse(text) as Partial<RouteTable> | null;
+    stored = JSON.parse(text) as RouteTable | null;
   } catch {
     return { table: undefined, skipped: [`${file} is not JSON.`] };
   }
   if (!stored || !Number.isInteger(stored.version) || !Number.isInteger(stored.epoch) || !Array.isArray(stored.splits)) {
     return { table: undefined, skipped: [`${file} is not a route table.`] };
   }
+  try {
+    checkParts(emptyTable, partsOf(stored, undefined));
+    return { table: stored, digest: intactDigest(text), skipped: [] };
+  } catch {
+    return readPartByPart(stored);
+  }
+}
+
+/** The file begins with the digest of everything that follows it. */
+function intactDigest(text: string): string | undefined {
+  const digest = /^\{"digest":"([0-9a-f]{64})",/.exec(text.slice(0, 80))?.[1];
+  if (digest === undefined) return undefined;
+  const content = text.slice('{"digest":"",'.length + digest.length);
+  return createHash('sha256').update(content).digest('hex') === digest ? digest : undefined;
+}
+
+function readPartByPart(stored: Partial<RouteTable>): StoredTable {
   const skipped: string[] = [];
   const keep = <Part>(parts: readonly Part[] | undefined, check: (part: Part) => void): Part[] =>
     (Array.isArray(parts) ? parts : []).filter((part) => {
@@ -38,16 +59,25 @@ export function readStoredTable(file: string): StoredTable {
         return false;
       }
     });
-  const pools = keep<Pool>(stored.pools, checkPool);
-  const ids = new Set<string>(pools.map((pool) => pool.id));
+  const once = (seen: Set<string>, name: string): void => {
+    if (seen.has(name)) throw new Error(`${name} is there twice.`);
+    seen.add(name);
+  };
+  const ids = new Set<string>();
+  const pools = keep<Pool>(stored.pools, (pool) => {
+    checkPool(pool);
+    once(ids, pool.id);
+  });
+  const keys = new Set<string>();
   const claimed = new Set<string>();
-  const splits = keep<Split>(stored.splits, checkSplit).map((split) => ({
+  const splits = keep<Split>(stored.splits, (split) => {
+    checkSplit(split);
+    once(keys, split.key);
+  }).map((split) => ({
     ...split,
     routes: keep<Route>(split.routes, (route) => {
       checkRoute(route, split, ids);
-      const place = `${route.host}${route.path}`;
-      if (claimed.has(place)) throw new Error(`${place} is there twice.`);
-      claimed.add(place);
+      once(claimed, `${route.host}${route.path}`);
     }),
   }));
   const links = keep(stored.links, (link) => checkLink(link, ids));

@@ -1,6 +1,5 @@
 import type { Link, Pool, Route, RouteTable, Split, TrafficMode } from '../domain/route-table.ts';
-import { type ArmCounter, type Counters } from './counts.ts';
-import { parentHost } from './hosts.ts';
+import type { ArmCounter, Counters } from './counts.ts';
 import type { PoolState, Pools } from './pools.ts';
 
 /** Where a request goes once its arm is chosen. */
@@ -24,10 +23,17 @@ export interface BoundSplit {
   readonly stable: number;
   readonly mode: TrafficMode;
   readonly candidateToken: string;
+  /** Hosts of its routes, as the table spells them. */
+  readonly hosts: readonly string[];
+  /** Every pool that one of its routes names. */
+  readonly leadsTo: readonly string[];
 }
 
 export interface BoundRoute {
+  /** Without a slash at its end. */
   readonly path: string;
+  /** The path as the table spells it. */
+  readonly at: string;
   readonly stripPath: boolean;
   readonly split: BoundSplit;
   readonly service: string;
@@ -37,162 +43,129 @@ export interface BoundRoute {
   readonly targets: readonly (Target | undefined)[];
 }
 
-/** A route table ready for look-ups. Never changed; replaced as a whole. */
+/** A route table ready for look-ups. Never changed; replaced as a whole by one that shares what has not changed. */
 export interface BoundTable {
   readonly version: number;
   readonly epoch: number;
-  /** Longest path first. */
+  /** Names the content; undefined when this is not to the letter what was committed, so that no change fits it. */
+  readonly digest: string | undefined;
+  /** By host as the table spells it (`a.test`, `*.a.test`, `*`); longest path first. */
   readonly hosts: ReadonlyMap<string, readonly BoundRoute[]>;
-  readonly wildcards: ReadonlyMap<string, readonly BoundRoute[]>;
-  readonly anyHost: readonly BoundRoute[] | undefined;
   readonly links: ReadonlyMap<number, PoolState | undefined>;
   readonly splits: ReadonlyMap<string, BoundSplit>;
+  readonly pools: ReadonlyMap<string, PoolState>;
 }
 
 export const emptyTable: BoundTable = {
   version: 0,
   epoch: 0,
+  digest: undefined,
   hosts: new Map(),
-  wildcards: new Map(),
-  anyHost: undefined,
   links: new Map(),
   splits: new Map(),
+  pools: new Map(),
 };
 
-/** A table, or a part of it, that cannot be served; the message names the culprit. */
-export class BadTable extends Error {
-  override readonly name = 'BadTable';
+/** What makes a table of another one. A whole table is what makes one of the empty table. */
+export interface TableParts {
+  readonly version: number;
+  readonly epoch: number;
+  readonly digest: string | undefined;
+  readonly splits: { readonly put: readonly Split[]; readonly drop: readonly string[] };
+  readonly pools: { readonly put: readonly Pool[]; readonly drop: readonly string[] };
+  /** All of them: they are few. */
+  readonly links: readonly Link[];
 }
 
-/** @throws BadTable when any part of the table cannot be served; then nothing has been touched. */
-export function checkTable(table: RouteTable): void {
-  if (!Number.isInteger(table?.version) || !Number.isInteger(table.epoch))
-    throw new BadTable('The table has no version or epoch.');
-  if (!Array.isArray(table.splits) || !Array.isArray(table.pools) || !Array.isArray(table.links)) {
-    throw new BadTable('The table lacks splits, pools or links.');
+export function partsOf(table: RouteTable, digest: string | undefined): TableParts {
+  const { version, epoch, splits, pools, links } = table;
+  return { version, epoch, digest, splits: { put: splits, drop: [] }, pools: { put: pools, drop: [] }, links };
+}
+
+/** Builds the look-up structure of checked parts upon a table and brings the pools in line with it. */
+export function bindParts(base: BoundTable, parts: TableParts, pools: Pools, counters: Counters): BoundTable {
+  const bound = new Map(base.pools);
+  for (const id of parts.pools.drop) bound.delete(id);
+  for (const pool of parts.pools.put) bound.set(pool.id, pools.define(pool));
+  const { version, epoch, digest } = parts;
+  return {
+    version,
+    epoch,
+    digest,
+    ...bindSplits(base, parts.splits, bound, counters),
+    links: new Map(parts.links.map((link) => [link.slot, link.pool === undefined ? undefined : bound.get(link.pool)])),
+    pools: bound,
+  };
+}
+
+type PoolsById = ReadonlyMap<string, PoolState>;
+
+function bindSplits(
+  base: BoundTable,
+  { put, drop }: TableParts['splits'],
+  pools: PoolsById,
+  counters: Counters,
+): Pick<BoundTable, 'splits' | 'hosts'> {
+  if (put.length === 0 && drop.length === 0) return base;
+  const splits = new Map(base.splits);
+  const left = new Set<BoundSplit>();
+  for (const key of [...drop, ...put.map((split) => split.key)]) {
+    const former = splits.get(key);
+    if (former) left.add(former);
+    splits.delete(key);
   }
-  const pools = new Set<string>();
-  for (const pool of table.pools) {
-    checkPool(pool);
-    if (pools.has(pool.id)) throw new BadTable(`Pool ${pool.id} is there twice.`);
-    pools.add(pool.id);
-  }
-  const owners = new Map<string, string>();
-  for (const split of table.splits) {
-    checkSplit(split);
-    for (const route of split.routes) {
-      checkRoute(route, split, pools);
-      const place = `${route.host}${route.path}`;
-      const owner = owners.get(place);
-      if (owner) throw new BadTable(`${place} of ${split.key}/${route.service} already belongs to ${owner}.`);
-      owners.set(place, `${split.key}/${route.service}`);
+  /** Lists that are made anew; the others are shared with the table before. */
+  const fresh = new Map<string, BoundRoute[]>();
+  const listOf = (host: string): BoundRoute[] => {
+    let list = fresh.get(host);
+    if (!list) {
+      list = (base.hosts.get(host) ?? []).filter((route) => !left.has(route.split));
+      fresh.set(host, list);
     }
+    return list;
+  };
+  for (const former of left) for (const host of former.hosts) listOf(host);
+  for (const split of put) {
+    const boundSplit = bindSplit(split);
+    splits.set(split.key, boundSplit);
+    for (const route of split.routes) listOf(route.host).push(bindRoute(route, { split, boundSplit, pools, counters }));
   }
-  for (const link of table.links) checkLink(link, pools);
+  const hosts = new Map(base.hosts);
+  for (const [host, list] of fresh) {
+    if (list.length > 1) list.sort(longestFirst);
+    if (list.length > 0) hosts.set(host, list);
+    else hosts.delete(host);
+  }
+  return { splits, hosts };
 }
 
-export function checkPool(pool: Pool): void {
-  if (typeof pool?.id !== 'string' || pool.id === '') throw new BadTable('A pool has no id.');
-  if (pool.kind === 'static') {
-    if (typeof pool.root !== 'string' || !pool.root.startsWith('/')) throw new BadTable(`Pool ${pool.id} has no absolute root.`);
-    if (!Array.isArray(pool.previousRoots)) throw new BadTable(`Pool ${pool.id} has no list of previous roots.`);
-    return;
-  }
-  if (pool.kind !== 'instances' || !Array.isArray(pool.endpoints)) throw new BadTable(`Pool ${pool.id} is of no known kind.`);
-  if (!(pool.requestTimeout > 0)) throw new BadTable(`Pool ${pool.id} has no request timeout.`);
-  for (const endpoint of pool.endpoints) {
-    if (typeof endpoint?.host !== 'string' || !Number.isInteger(endpoint.port) || endpoint.port < 1 || endpoint.port > 65_535) {
-      throw new BadTable(`Pool ${pool.id} has an endpoint without a usable address.`);
-    }
-  }
+/** Of two that differ in nothing but a slash at the end the shorter comes first, whatever the order of the table. */
+function longestFirst(a: BoundRoute, b: BoundRoute): number {
+  return b.path.length - a.path.length || a.at.length - b.at.length;
 }
 
-export function checkSplit(split: Split): void {
-  if (typeof split?.key !== 'string' || !Array.isArray(split.arms) || !Array.isArray(split.routes)) {
-    throw new BadTable('A split lacks its key, arms or routes.');
-  }
-  if (!['open', 'hold', 'stop'].includes(split.mode?.kind)) throw new BadTable(`${split.key} has no traffic mode.`);
-  if (split.mode.kind !== 'open' && !Array.isArray(split.mode.healthPaths))
-    throw new BadTable(`${split.key} has no health paths.`);
-  if (typeof split.candidateToken !== 'string') throw new BadTable(`${split.key} has no candidate token.`);
-  if (split.arms.length === 0) return;
-  let sum = 0;
-  for (const arm of split.arms) {
-    if (typeof arm.release !== 'string' || !Number.isInteger(arm.weight) || arm.weight < 0) {
-      throw new BadTable(`${split.key} has an arm without release or weight.`);
-    }
-    sum += arm.weight;
-  }
-  // A first release that is only a candidate yet: reachable privately, nothing is served to the public.
-  if (sum === 0) return;
-  if (sum !== 10_000) throw new BadTable(`The weights of ${split.key} add up to ${sum}, not 10000.`);
-  if (split.arms.filter((arm) => arm.role === 'stable').length !== 1)
-    throw new BadTable(`${split.key} needs exactly one stable arm.`);
+interface RouteContext {
+  readonly split: Split;
+  readonly boundSplit: BoundSplit;
+  readonly pools: PoolsById;
+  readonly counters: Counters;
 }
 
-export function checkRoute(route: Route, split: Split, pools: ReadonlySet<string>): void {
-  const name = `${split.key}/${route?.service}`;
-  const host = route?.host;
-  if (typeof host !== 'string' || !/^(?:\*|(?:\*\.)?[a-z0-9_.:[\]-]+)$/.test(host))
-    throw new BadTable(`${name} has an unusable host: ${host}.`);
-  if (typeof route.path !== 'string' || !route.path.startsWith('/'))
-    throw new BadTable(`${name} has an unusable path: ${route.path}.`);
-  if (typeof route.pools !== 'object' || route.pools === null) throw new BadTable(`${name} has no pools.`);
-  for (const pool of Object.values(route.pools)) {
-    if (!pools.has(pool)) throw new BadTable(`${name} leads to the unknown pool ${pool}.`);
-  }
-}
-
-export function checkLink(link: Link, pools: ReadonlySet<string>): void {
-  if (!Number.isInteger(link?.slot) || link.slot < 0) throw new BadTable('A link has no slot.');
-  if (link.pool !== undefined && !pools.has(link.pool))
-    throw new BadTable(`Link ${link.slot} leads to the unknown pool ${link.pool}.`);
-}
-
-/** Builds the look-up structure of a checked table and brings the pools in line with it. */
-export function bindTable(table: RouteTable, pools: Pools, counters: Counters): BoundTable {
-  const routed = new Set<string>();
-  for (const pool of table.pools) {
-    pools.define(pool);
-    routed.add(pool.id);
-  }
-  const hosts = new Map<string, BoundRoute[]>();
-  const wildcards = new Map<string, BoundRoute[]>();
-  const anyHost: BoundRoute[] = [];
-  const splits = new Map<string, BoundSplit>();
-  for (const split of table.splits) {
-    const bound = bindSplit(split);
-    splits.set(split.key, bound);
-    for (const route of split.routes) {
-      const { host } = route;
-      const wild = host.startsWith('*.') ? parentHost(host) : undefined;
-      const list = host === '*' ? anyHost : listOf(wild === undefined ? hosts : wildcards, wild ?? host);
-      list.push({
-        open: split.arms.some((arm) => arm.weight > 0 && route.pools[arm.release] !== undefined),
-        path: route.path.length > 1 && route.path.endsWith('/') ? route.path.slice(0, -1) : route.path,
-        stripPath: route.stripPath,
-        split: bound,
-        service: route.service,
-        targets: split.arms.map((arm) => bindTarget(split, arm.release, route.pools[arm.release], pools, counters)),
-      });
-    }
-  }
-  for (const list of [...hosts.values(), ...wildcards.values(), anyHost]) {
-    if (list.length > 1) list.sort((a, b) => b.path.length - a.path.length);
-  }
-  const links = new Map(table.links.map((link) => [link.slot, link.pool === undefined ? undefined : pools.get(link.pool)]));
-  pools.retain(routed);
-  const { version, epoch } = table;
-  return { version, epoch, hosts, wildcards, anyHost: anyHost.length > 0 ? anyHost : undefined, links, splits };
-}
-
-function listOf(map: Map<string, BoundRoute[]>, key: string): BoundRoute[] {
-  let list = map.get(key);
-  if (!list) {
-    list = [];
-    map.set(key, list);
-  }
-  return list;
+function bindRoute(route: Route, { split, boundSplit, pools, counters }: RouteContext): BoundRoute {
+  const { app, environment } = split;
+  return {
+    path: route.path.length > 1 && route.path.endsWith('/') ? route.path.slice(0, -1) : route.path,
+    at: route.path,
+    stripPath: route.stripPath,
+    split: boundSplit,
+    service: route.service,
+    open: split.arms.some((arm) => arm.weight > 0 && route.pools[arm.release] !== undefined),
+    targets: split.arms.map(({ release }) => {
+      const id = route.pools[release];
+      const pool = id === undefined ? undefined : pools.get(id);
+      return pool && { pool, counter: counters.of({ release, workload: pool.id, app, environment }) };
+    }),
+  };
 }
 
 function bindSplit(split: Split): BoundSplit {
@@ -217,18 +190,9 @@ function bindSplit(split: Split): BoundSplit {
     stable: split.arms.findIndex((arm) => arm.role === 'stable'),
     mode: split.mode,
     candidateToken: split.candidateToken,
+    hosts: unique(split.routes.map((route) => route.host)),
+    leadsTo: unique(split.routes.flatMap((route) => Object.values(route.pools))),
   };
 }
 
-function bindTarget(
-  split: Split,
-  release: string,
-  pool: string | undefined,
-  pools: Pools,
-  counters: Counters,
-): Target | undefined {
-  const state = pool === undefined ? undefined : pools.get(pool);
-  if (!state) return undefined;
-  const counter = counters.of({ release, workload: state.id, app: split.app, environment: split.environment });
-  return { pool: state, counter };
-}
+const unique = (all: readonly string[]): readonly string[] => (all.length < 2 ? all : [...new Set(all)]);

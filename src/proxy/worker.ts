@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ProxyContext } from './context.ts';
-import { commit, serveControl } from './control.ts';
+import { commit } from './commit.ts';
+import { serveControl } from './control.ts';
 import { Counters } from './counts.ts';
 import { Holds } from './hold.ts';
 import { defaultLimits } from './limits.ts';
@@ -35,7 +36,8 @@ export async function startWorker(config: WorkerConfig, exit: () => void): Promi
     finishing: false,
   };
   const stored = readStoredTable(join(config.dir, 'routes.json'));
-  if (stored.table) commit(context, stored.table);
+  if (stored.table) commit(context, stored.table, stored.digest);
+  const restored = context.router.table;
   for (const skipped of stored.skipped) process.stderr.write(`left out of the stored table: ${skipped}\n`);
   const listeners = config.listeners.map((listener) => new Listener(context, listener));
   const finish = (graceMs: number): void => {
@@ -57,7 +59,7 @@ export async function startWorker(config: WorkerConfig, exit: () => void): Promi
   };
   await serveControl(context, {
     config,
-    skippedRoutes: stored.skipped,
+    skippedRoutes: () => (context.router.table === restored ? stored.skipped : []),
     connections: () => listeners.reduce((sum, listener) => sum + listener.connections, 0),
     finish,
   });

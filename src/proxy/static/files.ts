@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { realFile } from './resolve.ts';
 
@@ -36,7 +37,8 @@ export class Files {
   async open(relative: string): Promise<{ readonly handle: FileHandle; readonly facts: FileFacts } | undefined> {
     const path = await realFile(this.root, relative);
     if (path === undefined) return undefined;
-    const handle = await open(path, 'r');
+    // Without waiting: a named pipe would hold a thread until somebody writes to it.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = await handle.stat();
       if (!stat.isFile()) {

@@ -68,7 +68,7 @@ export class StaticSite {
       const gone = (cause as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE' || res.destroyed;
       if (!gone) process.stderr.write(`static ${req.url ?? ''}: ${String(cause)}\n`);
       if (res.headersSent) res.destroy();
-      else answerOurselves(res, failed, { accept: req.headers.accept, requestId: undefined });
+      else answerOurselves(res, failed, { accept: headersOf(req.rawHeaders).get('accept'), requestId: undefined });
     }
   }
 
