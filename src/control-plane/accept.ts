@@ -1,5 +1,4 @@
-import { desiredWorkloads } from '../domain/desired.ts';
-import { activePhase } from '../domain/desired.ts';
+import { activePhase, desiredWorkloads, releasesNeeded } from '../domain/desired.ts';
 import { type EnvironmentState, newEnvironment, stableRelease } from '../domain/environment-state.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import { allocateLinks } from '../domain/links.ts';
@@ -30,6 +29,7 @@ export interface Acceptance {
     frozen: Frozen,
   ): { readonly release: Release; readonly plan: RolloutPlan; readonly live: Release | null };
   deploy(request: DeployRequest, frozen: Frozen): Promise<Accepted>;
+  /** @throws SAME_RELEASE, ROUTE_TAKEN */
   rollback(release: Release): Promise<Accepted>;
 }
 
@@ -142,6 +142,7 @@ export function createAcceptance({ plant, controller, monitor, addresses, clock,
     rollback: (release) =>
       plant.decide(async () => {
         const before = environmentOf(release);
+        refuseTakenRoutes(plant, before.key, release.services);
         const live = liveOf(before);
         if (live?.id === release.id && plant.rollouts(before.key).length === 0) {
           throw new SignalboxError('SAME_RELEASE', `v${release.number} of ${before.key} serves already.`);
@@ -171,13 +172,12 @@ function releaseOf(request: DeployRequest, frozen: Frozen, number: number, clock
   };
 }
 
-/** Two services may not claim the same host and path; the error names the owner. */
+/** Two services may not claim the same host and path, nor one that a way back may still need; the error names the owner. */
 function refuseTakenRoutes(plant: Plant, key: EnvironmentKey, services: readonly ReleasedService[]): void {
   const owners = new Map<string, { owner: string; release: ReleaseId }>();
   for (const environment of plant.environments()) {
     if (environment.key === key) continue;
-    const present = [...environment.arms.map((a) => a.release), ...plant.rollouts(environment.key).map((r) => r.release)];
-    for (const id of present) {
+    for (const id of releasesNeeded(environment, plant.rollouts(environment.key))) {
       for (const s of plant.releases().get(id)?.services ?? []) {
         for (const r of s.routes) owners.set(`${r.host} ${r.path}`, { owner: `${environment.key} ${s.service}`, release: id });
       }

@@ -16,7 +16,7 @@ export interface Commands {
   deploy(request: DeployRequest): Promise<Accepted>;
   /** What `deploy` would do; changes nothing. */
   plan(request: DeployRequest): Promise<PlanPreview>;
-  /** @throws NO_KEPT_RELEASE, MIGRATIONS_CHANGED (without force), SAME_RELEASE. */
+  /** @throws NO_KEPT_RELEASE, MIGRATIONS_CHANGED (without force), SAME_RELEASE, ROUTE_TAKEN. */
   rollback(request: RollbackRequest): Promise<Accepted>;
   /**
    * promote: skip the remaining steps; abort: undo; pause: halt the clock; resume: go on. Pause and abort are idempotent.

@@ -35,12 +35,20 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
   const { kick, stop } = mergeCalls(turn, fault);
   let cancelTimer = (): void => undefined;
 
+  /** Environments side by side: a probe that hangs in one, or a rollout that cannot go on, holds up no other. */
   async function pass(): Promise<void> {
-    for (const rollout of plant.rollouts()) {
-      if (rollout.phase === 'queued' && isFree(rollout)) await start(rollout);
-      else if (readyToShift(rollout) && !others(rollout).some(movesTraffic)) await clear(rollout);
-      else if (rollout.deadline !== null && clock.now() >= rollout.deadline) await wake(rollout);
-    }
+    const environments = new Set(plant.rollouts().map((r) => r.environment));
+    await Promise.all(
+      [...environments].map(async (key) => {
+        for (const rollout of plant.rollouts(key)) await turnOf(rollout).catch(fault);
+      }),
+    );
+  }
+
+  async function turnOf(rollout: Rollout): Promise<void> {
+    if (rollout.phase === 'queued' && isFree(rollout)) await start(rollout);
+    else if (readyToShift(rollout) && !others(rollout).some(movesTraffic)) await clear(rollout);
+    else if (rollout.deadline !== null && clock.now() >= rollout.deadline) await wake(rollout);
   }
 
   const others = (rollout: Rollout): readonly Rollout[] => plant.rollouts(rollout.environment).filter((r) => r.id !== rollout.id);
@@ -95,10 +103,13 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
       baseline: signals.baseline(from),
     };
     const replaced = others(rollout).filter((r) => activePhase(r) === 'baking');
-    return controller.apply({}, [
-      ...replaced.map((r) => ({ rollout: r, events: [...lastCounts(r), { type: 'superseded', by: id } as const] })),
-      { rollout, events: [event] },
-    ]);
+    const given = await controller.apply(
+      {},
+      replaced.map((r) => ({ rollout: r, events: [...lastCounts(r), { type: 'superseded', by: id } as const] })),
+    );
+    // The newest counts may have failed a bake: then its undoing comes first, and this one waits for it.
+    if (given.rollouts?.some(movesTraffic)) return given;
+    return controller.apply(given, [{ rollout, events: [event] }]);
   }
 
   const lastCounts = (rollout: Rollout): readonly RolloutEvent[] => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RolloutId, WorkloadId } from '../../src/domain/values.ts';
-import { api, install, web } from './plant-kit.ts';
+import { api, type Installation, install, web } from './plant-kit.ts';
 
 const verbs = ['promote', 'abort', 'pause', 'resume'] as const;
 
@@ -40,19 +40,41 @@ describe('commands', () => {
     const box = await install();
     await box.live();
     const before = JSON.stringify(box.home.tables.environments.get('shop/production'));
-    const sha = box.commit({ app: 'other', services: [web(2)] });
-    const release = box.release(sha);
-    const taken = {
-      ...release,
-      services: release.services.map((s) => ({ ...s, routes: [{ host: 'shop.localhost', path: '/', stripPath: false }] })),
-    };
-    box.draw(taken);
+    const sha = claims(box, '/');
     await expect(box.during(box.plane.commands.deploy(box.request(sha, 'other')))).rejects.toMatchObject({
       code: 'ROUTE_TAKEN',
       message: expect.stringContaining('shop/production web') as string,
     });
     expect(JSON.stringify(box.home.tables.environments.get('shop/production'))).toBe(before);
     expect(box.home.tables.environments.has('other/production')).toBe(false);
+  });
+
+  it('a route that the way back of a bake needs is not given to another app', async () => {
+    const box = await install();
+    await box.live({ services: [web(1), api(1)] });
+    const { rolloutId } = await box.deploy({ services: [web(2)], bake: 60_000 });
+    await box.reach(rolloutId, 'baking');
+    const sha = claims(box, '/api');
+    await expect(box.during(box.plane.commands.deploy(box.request(sha, 'other')))).rejects.toMatchObject({
+      code: 'ROUTE_TAKEN',
+      message: expect.stringContaining('shop/production api') as string,
+    });
+    await box.ends(rolloutId, 'succeeded');
+    await box.accepted(box.plane.commands.deploy(box.request(sha, 'other')));
+  });
+
+  it('a rollback to a release whose route another app has meanwhile is refused', async () => {
+    const box = await install();
+    await box.live({ services: [web(1), api(1)] });
+    await box.live({ services: [web(2)] });
+    const { rolloutId } = await box.accepted(box.plane.commands.deploy(box.request(claims(box, '/api'), 'other')));
+    await box.ends(rolloutId, 'succeeded');
+    await expect(box.rollback()).rejects.toMatchObject({
+      code: 'ROUTE_TAKEN',
+      message: expect.stringContaining('other/production web') as string,
+    });
+    expect(box.active()).toEqual([]);
+    expect(box.arms()).toBe('v2:10000');
   });
 
   it('a deploy that does not fit beside the old release is refused before anything happens, and plan says so', async () => {
@@ -103,3 +125,12 @@ describe('commands', () => {
     expect(links.get('shop-production-web-1' as WorkloadId)).toBe('shop-production-api-1');
   });
 });
+
+/** A commit of another app that asks for this path of the shop's host. */
+function claims(box: Installation, path: string): string {
+  const sha = box.commit({ app: 'other', services: [web(9)] });
+  const release = box.release(sha);
+  const routes = [{ host: 'shop.localhost', path, stripPath: false }];
+  box.draw({ ...release, services: release.services.map((s) => ({ ...s, routes })) });
+  return sha;
+}

@@ -97,6 +97,28 @@ describe('a newer deploy', () => {
     box.sound();
   });
 
+  it('that is about to take the place of a bake waits too when the very last counts fail it', async () => {
+    const box = await install();
+    await box.live({ services: [web(1)] });
+    const second = await box.deploy({ services: [web(2)], bake: 60_000 });
+    await box.reach(second.rolloutId, 'baking');
+    const third = await box.deploy({ services: [web(3)], strategy: 'canary' });
+    let failed = false;
+    box.life.interfere = ({ name, when }) => {
+      if (failed || name !== 'prober.health' || when !== 'after' || box.phase(third.rolloutId) !== 'verifying') return;
+      failed = true;
+      // While the first counts are being written come those that nobody has looked at when the signal clears.
+      box.dataPlane.answer('shop/production/v2', 200, 1);
+      box.dataPlane.answer('shop/production/v2', 40, 40);
+    };
+    await box.until(() => box.rollout(third.rolloutId).stepServed);
+    expect(failed).toBe(true);
+    expect(box.rollout(second.rolloutId)).toMatchObject({ phase: 'rolled-back', reason: { code: 'BAKE_FAILED' } });
+    expect(box.rollout(third.rolloutId).from).toBe('shop/production/v1');
+    expect(box.arms()).toBe('v1:9000 v3:1000');
+    box.sound();
+  });
+
   it('that fails while it takes over leaves the one it superseded undone, at the proven release', async () => {
     const box = await install();
     await box.live(first);
