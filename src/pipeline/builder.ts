@@ -8,10 +8,10 @@ import type { Builder, BuildRequest, BuildResult } from '../ports/builder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Source } from '../ports/source.ts';
 import { discard, dropMarker, emptyTrash, listArtifacts, readMarker, seal, writeMarker } from './artifacts.ts';
-import { runBuildCommand } from './build-command.ts';
+import { type CommandEnd, runBuildCommand } from './build-command.ts';
 import { buildEnvironment } from './build-environment.ts';
 import { type BuildLog, openBuildLog } from './build-log.ts';
-import { corepackPrograms } from './corepack.ts';
+import { managersToBring } from './package-managers.ts';
 import { endMarked } from './processes.ts';
 import { SharedBuilds } from './shared-builds.ts';
 
@@ -139,26 +139,34 @@ async function runCommand(
     step.log.line(`The source has no folder ${recipe.path}.`);
     return { ok: false, end: 'failed', exitCode: null, tail: step.log.tail() };
   }
-  const programs = await corepackPrograms({
+  const searchPath = given.options.environment.PATH ?? '';
+  const bring = await managersToBring({
     command: step.command,
-    searchPath: given.options.environment.PATH ?? '',
-    folder: step.temporary,
-  });
-  step.log.line(`$ ${step.command}`);
-  const ended = await runBuildCommand({
-    command: step.command,
+    searchPath,
     folder,
-    environment: buildEnvironment({
-      operator: given.options.environment,
-      recipe: recipe.env,
-      temporary: step.temporary,
-      programs,
-    }),
-    mark: `${given.installation}:${recipe.key}`,
-    timeLimit: given.options.timeLimit ?? 900_000,
-    signal: given.signal,
-    log: step.log,
+    top: given.folder,
+    into: join(step.temporary, 'managers'),
   });
+  const run = (command: string, at: string): Promise<CommandEnd> => {
+    step.log.line(`$ ${command}`);
+    return runBuildCommand({
+      command,
+      folder: at,
+      environment: buildEnvironment({
+        operator: given.options.environment,
+        recipe: recipe.env,
+        temporary: step.temporary,
+        programs: bring === undefined ? [] : [bring.programs],
+      }),
+      mark: `${given.installation}:${recipe.key}`,
+      timeLimit: given.options.timeLimit ?? 900_000,
+      signal: given.signal,
+      log: step.log,
+    });
+  };
+  let ended: CommandEnd = { end: 'exited', exitCode: 0 };
+  if (bring !== undefined) ended = await run(bring.command, step.temporary);
+  if (ended.end === 'exited' && ended.exitCode === 0) ended = await run(step.command, folder);
   if (ended.end !== 'exited') return { ok: false, end: ended.end, exitCode: ended.exitCode, tail: step.log.tail() };
   if (ended.exitCode === 0) return undefined;
   const full =

@@ -5,8 +5,8 @@ import { SignalboxError } from '../domain/errors.ts';
 
 /** How long a version that was read is believed, in milliseconds. */
 const freshFor = 60_000;
-/** Programs that corepack brings when they are not installed. */
-const byCorepack = new Set(['pnpm', 'yarn']);
+/** Programs that a build gets by npm when they are not installed; their versions follow from files that are part of the build key. */
+const byNpm = new Set(['pnpm', 'yarn', 'bun']);
 const versionArguments: Readonly<Record<string, readonly string[]>> = { go: ['version'] };
 
 /** Where a program is on the search path; undefined when it is not. */
@@ -46,10 +46,9 @@ export function toolchainVersions(
 async function ask(program: string, environment: Readonly<Record<string, string>>): Promise<string> {
   const searchPath = environment.PATH ?? '';
   if ((await findProgram(program, searchPath)) !== undefined) return versionOf(program, environment);
-  if (byCorepack.has(program) && (await findProgram('corepack', searchPath)) !== undefined)
-    return `corepack ${await versionOf('corepack', environment)}`;
-  const how = byCorepack.has(program)
-    ? 'Install it, or corepack, which brings it.'
+  if (byNpm.has(program) && (await findProgram('npm', searchPath)) !== undefined) return 'by npm';
+  const how = byNpm.has(program)
+    ? 'Install it, or npm, which brings it.'
     : 'Install it, or change the build command in signalbox.yaml.';
   throw new SignalboxError('TOOL_MISSING', `The build needs ${program}, which is not installed here.`, {
     hint: how,

@@ -62,7 +62,7 @@ export async function detectNode(folder: Folder, workspaceRoot?: Folder): Promis
   if (packages.manager !== 'npm')
     findings.push({
       kind: 'note',
-      text: `${packages.manager} has to be there where it is built${packages.manager === 'bun' ? '' : ' (corepack is enough)'}`,
+      text: `${packages.manager} is brought by npm where it is not installed`,
       file: packages.evidence,
     });
   if (served !== undefined) {
