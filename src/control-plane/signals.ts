@@ -123,10 +123,10 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
       if (told === undefined || !withTraffic) crashesTold.set(key, level.crashes);
       const crashed = withTraffic ? told !== undefined && level.crashes > told : level.crashes >= startAttempts;
       if (crashed) {
-        const times = withTraffic ? 'while it had traffic' : `${level.crashes} times while starting`;
+        const times = withTraffic ? ' while it had traffic' : ` at its start, ${level.crashes} times in a row`;
         const reason: Reason = {
           code: 'INSTANCE_CRASHED',
-          message: `${service ?? id} ${level.lastExit ?? 'ended'} ${times}.`,
+          message: `${service ?? id} ${level.lastExit ?? 'ended'}${times}.`,
           ...named,
         };
         crashesTold.set(key, level.crashes);

@@ -14,6 +14,7 @@ import { type Instant, type Millis, millis, type WorkloadId } from '../domain/va
 import type { Clock } from '../ports/clock.ts';
 import type { Prober, Sight } from '../ports/prober.ts';
 import type { InstanceObservation, Runtime } from '../ports/runtime.ts';
+import { openRounds } from './rounds.ts';
 
 export interface HealthMonitorPorts {
   readonly runtime: Runtime;
@@ -44,12 +45,15 @@ interface Ward {
 /** A missing instance has this long to (re)appear before its workload is said to be short of it. */
 const absence = millis(5000);
 const lookAgain = millis(1000);
+/** Most that a routine probe comes early, to go along with others. */
+const mostEarly = 1000;
 
 export function createHealthMonitor({ runtime, prober, clock, onChange }: HealthMonitorPorts): HealthMonitor {
   const watched = new Map<WorkloadId, Watched>();
   let stopped = false;
   /** Workloads of which it is not known yet what runs. */
   const unmet = new Set<WorkloadId>();
+  const rounds = openRounds(clock);
   const unwatch = runtime.watch(notice);
 
   function notice(observation: InstanceObservation): void {
@@ -65,7 +69,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
       const ward: Ward = { seen: observation, health: newHealth(), life: 0, cancel: () => undefined };
       entry.instances.set(observation.instance, ward);
       if (observation.state === 'backing-off') countCrash(entry, null, observation);
-      schedule(entry, ward, 0);
+      schedule(entry, ward, millis(0));
     } else {
       const reborn =
         observation.restarts !== before.seen.restarts ||
@@ -81,7 +85,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
         before.health = newHealth();
         before.life += 1;
         before.cancel();
-        schedule(entry, before, 0);
+        schedule(entry, before, millis(0));
       }
     }
     onChange(observation.workload);
@@ -94,9 +98,16 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
     entry.lastExit = describeExit(exit);
   }
 
-  function schedule(entry: Watched, ward: Ward, wait: number): void {
+  function schedule(entry: Watched, ward: Ward, wait: Millis): void {
     const { life } = ward;
-    ward.cancel = clock.after(wait as Millis, () => void probe(entry, ward, life));
+    const { interval } = entry.workload.health;
+    // Who starts or is in doubt is looked at when it is due; the routine looks share their rounds.
+    const routine = ward.health.status !== 'starting' && wait === interval;
+    ward.cancel = rounds.join({
+      wait,
+      early: millis(routine ? Math.min(interval / 2, mostEarly) : 0),
+      callback: () => void probe(entry, ward, life),
+    });
   }
 
   async function probe(entry: Watched, ward: Ward, life: number): Promise<void> {
@@ -248,5 +259,5 @@ function describeExit(exit: NonNullable<InstanceObservation['lastExit']>): strin
   if (exit.reason === 'memory-limit') return 'ended for using more memory than its limit';
   if (exit.reason === 'start-failed') return 'could not be started';
   if (exit.reason === 'unobserved') return 'ended while nobody watched';
-  return exit.signal ? `killed by ${exit.signal}` : `exited with ${exit.code ?? 'an unknown code'}`;
+  return exit.signal ? `killed by ${exit.signal}` : `exited with code ${exit.code ?? 'unknown'}`;
 }

@@ -98,7 +98,7 @@ describe('the health monitor', () => {
     await shed.until(() => shed.monitor.level(web.id).healthy);
     well = false;
     shed.see(web, { state: 'backing-off', lastExit: exit(5) });
-    expect(shed.monitor.level(web.id)).toMatchObject({ healthy: false, crashes: 1, lastExit: 'exited with 1' });
+    expect(shed.monitor.level(web.id)).toMatchObject({ healthy: false, crashes: 1, lastExit: 'exited with code 1' });
     shed.see(web, { state: 'running', restarts: 1, lastExit: exit(5) });
     expect(shed.monitor.level(web.id)).toMatchObject({ healthy: false, judged: false, crashes: 1 });
     well = true;
