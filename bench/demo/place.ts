@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ReasonBody, StatusBody } from '../../src/api/contract.ts';
 import { type ApiClient, openClient } from '../../src/cli/client.ts';
 import { partsFinder } from '../kit/parts.ts';
-import { kill, waitFor } from '../kit/processes.ts';
+import { kill, listProcesses, waitFor } from '../kit/processes.ts';
 import { checkoutRoot } from '../load/program.ts';
 
 /** The last object of `deploy --json`. */
@@ -41,41 +41,23 @@ export interface Place {
 
 /** @param variables the user's environment; settings of another Signalbox in it are left out. @throws Error with what `up` said. */
 export async function openPlace(variables: Readonly<Record<string, string>>): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), 'signalbox-demo-'));
+  await removeAbandoned(variables);
+  const folder = await mkdtemp(join(tmpdir(), folderPrefix));
   // As root, instances belong to another user, who must get through.
   await chmod(folder, 0o711);
+  await writeFile(join(folder, ownerFile), JSON.stringify(await ownerOf(process.pid)));
   const home = join(folder, 'home');
-  const foreign = Object.entries(variables).filter(([name]) => !/^(SIGNALBOX|GIT)_/.test(name));
-  const env = {
-    ...Object.fromEntries(foreign),
-    SIGNALBOX_HOME: home,
-    SIGNALBOX_HTTP_PORT: '0',
-    SIGNALBOX_HTTPS_PORT: '0',
-    SIGNALBOX_API_PORT: '0',
-  };
+  const env = environmentFor(home, variables);
   const running = new Set<ChildProcess>();
   let gone = false;
   const cli = (...words: string[]) => {
     if (gone) throw new Error('The demo is over.');
     return runCli(words, { env, running });
   };
-  const findParts = partsFinder(home);
   const remove = async (): Promise<void> => {
     gone = true;
     for (const child of running) child.kill('SIGKILL');
-    // The keeper names the installation's other processes: look before it goes.
-    await findParts();
-    await runCli(['down', '--all', '--json'], { env, running }).catch(() => undefined);
-    await waitFor('the end of every process of the demo', 10_000, async () => {
-      const { controlPlane, keeper, workers, instances } = await findParts();
-      const left = [...controlPlane, ...keeper, ...workers, ...instances];
-      for (const seen of left) await kill(seen, 'SIGKILL');
-      return left.length === 0 ? true : undefined;
-    });
-    // Below a temporary folder that other users cannot enter, root's instances worked elsewhere.
-    const elsewhere = await readlink(join(home, 'artifacts')).catch(() => null);
-    if (elsewhere !== null) await rm(dirname(elsewhere), { recursive: true, force: true });
-    await rm(folder, { recursive: true, force: true });
+    await removeInstallation(folder, env, running);
   };
   try {
     const { body } = await cli('up', '--detach', '--json');
@@ -96,6 +78,77 @@ export async function openPlace(variables: Readonly<Record<string, string>>): Pr
     await remove();
     throw error;
   }
+}
+
+const folderPrefix = 'signalbox-demo-';
+/** Names the demo that made the folder. */
+const ownerFile = 'owner.json';
+
+interface Owner {
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+const ownerOf = async (pid: number): Promise<Owner | undefined> => {
+  const seen = (await listProcesses()).find((one) => one.pid === pid);
+  return seen && { pid, startTicks: seen.startTicks };
+};
+
+function environmentFor(home: string, variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const foreign = Object.entries(variables).filter(([name]) => !/^(SIGNALBOX|GIT)_/.test(name));
+  return {
+    ...Object.fromEntries(foreign),
+    SIGNALBOX_HOME: home,
+    SIGNALBOX_HTTP_PORT: '0',
+    SIGNALBOX_HTTPS_PORT: '0',
+    SIGNALBOX_API_PORT: '0',
+  };
+}
+
+/** What a demo that was killed could not end: nobody else does. A folder of a living demo, or of another user, is left alone. */
+async function removeAbandoned(variables: Readonly<Record<string, string>>): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(folderPrefix)) continue;
+    const folder = join(tmpdir(), name);
+    const text = await readFile(join(folder, ownerFile), 'utf8').catch(() => '');
+    const { uid } = await stat(folder).catch(() => ({ uid: -1 }));
+    // None yet, or half written: somebody is about to.
+    const owner = ownerIn(text);
+    if (owner === null || uid !== process.getuid?.()) continue;
+    if ((await ownerOf(owner.pid))?.startTicks === owner.startTicks) continue;
+    await removeInstallation(folder, environmentFor(join(folder, 'home'), variables), new Set());
+  }
+}
+
+function ownerIn(text: string): Owner | null {
+  try {
+    return JSON.parse(text) as Owner;
+  } catch {
+    return null;
+  }
+}
+
+async function removeInstallation(
+  folder: string,
+  env: Readonly<Record<string, string>>,
+  running: Set<ChildProcess>,
+): Promise<void> {
+  const home = join(folder, 'home');
+  const findParts = partsFinder(home);
+  // The keeper names the installation's other processes: look before it goes.
+  await findParts();
+  await runCli(['down', '--all', '--json'], { env, running }).catch(() => undefined);
+  await waitFor('the end of every process of the demo', 10_000, async () => {
+    const { controlPlane, keeper, workers, instances, all } = await findParts();
+    const commands = all.filter((seen) => seen.environment.get('SIGNALBOX_HOME') === home);
+    const left = [...new Set([...controlPlane, ...keeper, ...workers, ...instances, ...commands])];
+    for (const seen of left) await kill(seen, 'SIGKILL');
+    return left.length === 0 ? true : undefined;
+  });
+  // Below a temporary folder that other users cannot enter, root's instances worked elsewhere.
+  const elsewhere = await readlink(join(home, 'artifacts')).catch(() => null);
+  if (elsewhere !== null) await rm(dirname(elsewhere), { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 }
 
 /** The environment that holds the app, once it is known. */

@@ -17,11 +17,18 @@ interface Result {
 const timeout = 120_000;
 
 /** Runs a demo in a temporary folder of its own, and shows that it has left nothing there: no file and no process. */
-async function withDemo(words: readonly string[], look: (demo: Running) => Promise<void>): Promise<void> {
+async function withDemo(
+  words: readonly string[],
+  look: (demo: Running) => Promise<void>,
+  before: (start: () => Running) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'demo-test-'));
   // Settings of another installation: none of the demo's business.
   const foreign = { SIGNALBOX_HTTP_PORT: '1', SIGNALBOX_URL: 'http://127.0.0.1:1', SIGNALBOX_TOKEN: 'of-another-one-altogether' };
-  const demo = startCli(['demo', ...words], { home: folder, cwd: process.cwd(), env: { TMPDIR: folder, ...foreign } });
+  const start = (): Running =>
+    startCli(['demo', ...words], { home: folder, cwd: process.cwd(), env: { TMPDIR: folder, ...foreign } });
+  await before(start);
+  const demo = start();
   try {
     await look(demo);
     expect(await readdir(folder)).toEqual([]);
@@ -88,6 +95,24 @@ describe('signalbox demo', () => {
       demo.child.kill('SIGINT');
       expect((await demo.done).code).toBe(130);
     });
+  });
+
+  it.concurrent('ends what an earlier demo could not, which was killed', { timeout }, async () => {
+    const killOne = async (start: () => Running): Promise<void> => {
+      const killed = start();
+      await printed(killed, 'v1: the first release');
+      killed.child.kill('SIGKILL');
+      await killed.done;
+    };
+    await withDemo(
+      [],
+      async (demo) => {
+        await printed(demo, 'v1: the first release');
+        demo.child.kill('SIGINT');
+        expect((await demo.done).code).toBe(130);
+      },
+      killOne,
+    );
   });
 
   it.concurrent('ends all that it started when nobody reads it any more', { timeout }, async () => {
