@@ -1,22 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ErrorCode, hasCode, SignalboxError } from '../../../domain/errors.ts';
+import { hasCode, SignalboxError } from '../../../domain/errors.ts';
 import type { Pool, RouteTable } from '../../../domain/route-table.ts';
 import type { Epoch, Millis, ReleaseId, WorkloadId } from '../../../domain/values.ts';
 import type { HeldListener, KeeperEvents, KeeperMethods, WorkerSpec } from '../../../keeper/protocol.ts';
 import type { CandidateAddress, CommitReceipt, DataPlane, DataPlaneStatus, TrafficStats } from '../../../ports/data-plane.ts';
 import type { DrainResult, ProxyLimits } from '../../../proxy/protocol.ts';
 import type { WireClient } from '../../../wire/client.ts';
-import { WireError } from '../../../wire/server.ts';
+import { acknowledgeMs, deliver, deliverToRetiring, handOver, replacementMs } from './delivery.ts';
+import { Edition } from './edition.ts';
+import { isRefusal, mapped } from './faults.ts';
 import { MergedCounts } from './merged-counts.ts';
 import { TableStore } from './table-store.ts';
 import { type Live, WorkerLink } from './worker-link.ts';
 
-/** A worker has this long to acknowledge a table before it is replaced. */
-const acknowledgeMs = 2_000;
-/** A replacement has this long to serve it. */
-const replacementMs = 10_000;
 const statsEveryMs = 250;
 
 export interface EmbeddedOptions {
@@ -92,14 +90,15 @@ class Embedded implements EmbeddedDataPlane {
   /** Replaced workers that still finish requests: they too must know each new table. */
   readonly #retiring = new Set<Live>();
   readonly #startedBefore: Set<string>;
-  #table: RouteTable | undefined;
+  #edition: Edition | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: EmbeddedOptions, listeners: readonly HeldListener[], specs: readonly WorkerSpec[]) {
     this.#options = options;
     this.#listeners = listeners;
     this.#store = new TableStore(join(options.dir, 'routes.json'));
-    this.#table = this.#store.read();
+    const table = this.#store.read();
+    this.#edition = table && Edition.of(table).edition;
     this.#startedBefore = new Set(specs.map(({ name }) => name));
     this.#links = specs.map(
       ({ name }) =>
@@ -126,30 +125,31 @@ class Embedded implements EmbeddedDataPlane {
   }
 
   async prepare(pools: readonly Pool[], epoch: Epoch): Promise<void> {
-    await this.#everyone((live) => live.control.call('prepare', { epoch, pools }));
+    // What the present table names is known already.
+    const unknown = pools.filter((pool) => !this.#edition?.has(pool));
+    await this.#everyone((live) => live.control.call('prepare', { epoch, pools: unknown }));
   }
 
   commit(table: RouteTable): Promise<CommitReceipt> {
     return this.#inTurn(async () => {
-      const present = this.#table;
-      if (present && (table.epoch < present.epoch || (table.epoch === present.epoch && table.version < present.version))) {
-        throw new SignalboxError(
-          'STALE_EPOCH',
-          `Table ${table.epoch}.${table.version} is older than ${present.epoch}.${present.version}.`,
-        );
-      }
+      const present = this.#edition;
+      refuseStale(table, present?.table);
+      const { edition, file } = Edition.of(table, present);
       // On disk first: a worker that starts from here on starts with it.
-      const stored = this.#store.write(table);
-      this.#table = table;
+      const stored = await this.#store.write(file);
+      this.#edition = edition;
       try {
-        const replaced = await Promise.all(this.#links.map((link) => this.#deliver(link, table)));
-        await Promise.all([...this.#retiring].map((live) => this.#deliverToRetiring(live, table)));
+        const replaced = await Promise.all(this.#links.map((link) => deliver(link, edition, this.#replace)));
+        await Promise.all([...this.#retiring].map((live) => deliverToRetiring(live, edition)));
+        await stored.keep();
         return { version: table.version, workers: this.#links.length, replaced: replaced.filter(Boolean).length };
       } catch (cause) {
         const error = mapped(cause);
         if (hasCode(error, 'BAD_TABLE') || hasCode(error, 'STALE_EPOCH')) {
-          this.#table = present;
-          stored.restore();
+          this.#edition = present;
+          await stored.restore();
+        } else {
+          await stored.keep();
         }
         throw error;
       }
@@ -160,7 +160,7 @@ class Embedded implements EmbeddedDataPlane {
     const results = await this.#everyone((live) =>
       live.control.call('drain', { epoch, pool, deadlineMs: deadline }, deadline + 10_000).catch((cause: unknown) => {
         // A worker that is gone has nothing in flight.
-        if (cause instanceof WireError && cause.code === 'WIRE_CLOSED') return { finished: 0, cut: 0 };
+        if (isRefusal(cause, 'WIRE_CLOSED')) return { finished: 0, cut: 0 };
         throw cause;
       }),
     );
@@ -231,43 +231,16 @@ class Embedded implements EmbeddedDataPlane {
   async #welcome(live: Live): Promise<void> {
     const { control, hello } = live;
     if (this.#startedBefore.delete(hello.name)) this.#counts.startFrom(await control.call('stats', {}, acknowledgeMs));
-    const table = this.#table;
-    if (!table || (hello.epoch === table.epoch && hello.version === table.version)) return;
-    const older = hello.epoch < table.epoch || (hello.epoch === table.epoch && hello.version < table.version);
-    if (older) await control.call('commit', { table }, acknowledgeMs).catch(ignoreRefusal);
+    const edition = this.#edition;
+    if (!edition || !isOlder(hello, edition.table)) return;
+    await handOver(live, edition, acknowledgeMs).catch((cause: unknown) => {
+      if (!isRefusal(cause, 'STALE_EPOCH', 'BAD_TABLE')) throw cause;
+    });
   }
 
-  /** True when the worker had to be replaced to get the table served. */
-  async #deliver(link: WorkerLink, table: RouteTable): Promise<boolean> {
-    try {
-      await commitWithin(link, table, acknowledgeMs);
-      return false;
-    } catch (cause) {
-      if (!(cause instanceof WireError) || cause.code !== 'WIRE_TIMEOUT') throw cause;
-    }
-    await this.#replaceSilent(link);
-    await commitWithin(link, table, replacementMs);
-    return true;
-  }
-
-  /** A silent worker may wake up and go on with its old table, so it has to be gone before the commit is. */
-  async #replaceSilent(link: WorkerLink): Promise<void> {
-    const former = link.leave();
-    if (former?.open) kill(former);
-    await this.#replace(link.name, 0 as Millis);
-  }
-
-  async #deliverToRetiring(live: Live, table: RouteTable): Promise<void> {
-    try {
-      await live.control.call('commit', { table }, acknowledgeMs);
-    } catch (cause) {
-      if (cause instanceof WireError && cause.code === 'WIRE_TIMEOUT' && live.open) kill(live);
-    }
-  }
-
-  async #replace(name: string, grace: Millis): Promise<void> {
-    await this.#options.keeper.call('replace-worker', { epoch: this.#options.epoch, name, graceMs: grace });
-  }
+  readonly #replace = async (name: string, graceMs: number): Promise<void> => {
+    await this.#options.keeper.call('replace-worker', { epoch: this.#options.epoch, name, graceMs });
+  };
 
   async #everyone<Result>(ask: (live: Live) => Promise<Result>): Promise<Result[]> {
     try {
@@ -300,52 +273,17 @@ class Embedded implements EmbeddedDataPlane {
   }
 }
 
-/** The connection is open, so the process id is still its own. */
-function kill(live: Live): void {
-  try {
-    process.kill(live.hello.pid, 'SIGKILL');
-  } catch {
-    // Gone by itself in this instant.
-  }
-  live.control.close();
+interface Stamp {
+  readonly version: number;
+  readonly epoch: number;
 }
 
-function ignoreRefusal(cause: unknown): void {
-  if (!(cause instanceof WireError) || (cause.code !== 'STALE_EPOCH' && cause.code !== 'BAD_TABLE')) throw cause;
-}
+const isOlder = (a: Stamp, b: Stamp): boolean => a.epoch < b.epoch || (a.epoch === b.epoch && a.version < b.version);
 
-/** Why it cannot listen, in the catalogue's words. */
-const waysOut: Readonly<Record<string, { readonly code: ErrorCode; readonly hint: string }>> = {
-  PORT_TAKEN: { code: 'PORT_IN_USE', hint: 'Stop the program that has it, or set SIGNALBOX_HTTP_PORT to another port.' },
-  PORT_DENIED: { code: 'PORT_IN_USE', hint: 'Set SIGNALBOX_HTTP_PORT to a port above 1023, or run it as root.' },
-  NODE_UNSUPPORTED: { code: 'PROGRAM_FAILED', hint: 'Start it with Node 20, 22 or 24.' },
-};
-
-/**
- * Hands the table to whichever process serves the link; one that ends under our hands is started again by the keeper.
- * @throws WireError WIRE_TIMEOUT, or what the worker refuses with.
- */
-async function commitWithin(link: WorkerLink, table: RouteTable, ms: number): Promise<void> {
-  const deadline = performance.now() + ms;
-  let tried: Live | undefined;
-  for (;;) {
-    tried = await link.live(deadline - performance.now(), tried?.open === false ? tried : undefined);
-    try {
-      await tried.control.call('commit', { table }, Math.max(1, deadline - performance.now()));
-      return;
-    } catch (cause) {
-      if (!(cause instanceof WireError) || cause.code !== 'WIRE_CLOSED') throw cause;
-      tried.open = false;
-    }
-  }
-}
-
-function mapped(cause: unknown): SignalboxError {
-  if (cause instanceof SignalboxError) return cause;
-  const code = cause instanceof WireError ? cause.code : '';
-  const message = cause instanceof Error ? cause.message : String(cause);
-  if (code === 'STALE_EPOCH' || code === 'BAD_TABLE') return new SignalboxError(code, message, { cause });
-  const wayOut = waysOut[code];
-  if (wayOut) return new SignalboxError(wayOut.code, message, { cause, hint: wayOut.hint });
-  return new SignalboxError('DATA_PLANE_UNAVAILABLE', message, { cause });
+function refuseStale(table: Stamp, present: Stamp | undefined): void {
+  if (!present || !isOlder(table, present)) return;
+  throw new SignalboxError(
+    'STALE_EPOCH',
+    `Table ${table.epoch}.${table.version} is older than ${present.epoch}.${present.version}.`,
+  );
 }

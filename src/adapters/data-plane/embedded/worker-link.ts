@@ -8,6 +8,8 @@ export type Control = WireClient<ProxyMethods, ProxyEvents>;
 export interface Live {
   readonly control: Control;
   readonly hello: WorkerHello;
+  /** Of the table that it serves, by its own word; null when no change fits that table. */
+  digest: string | null;
   /** False once the connection has ended. */
   open: boolean;
 }
@@ -92,7 +94,7 @@ export class WorkerLink {
       control = await connectWire<ProxyMethods, ProxyEvents>(this.#options.controlSocket);
       const hello = await control.call('hello', {}, 2_000);
       if (hello.pid === notPid) throw new WireError('WIRE_CLOSED', 'This is the process that was left.');
-      const live: Live = { control, hello, open: true };
+      const live: Live = { control, hello, digest: hello.digest ?? null, open: true };
       await this.#options.onLive(live);
       control.on('stats', this.#options.onStats);
       await control.call('watch-stats', { everyMs: this.#options.statsEveryMs }, 2_000);
