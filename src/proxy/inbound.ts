@@ -24,13 +24,9 @@ export class Inbound extends IncomingMessage {
     return expect === undefined ? none : { expect };
   }
 
-  /**
-   * HTTP/2 is not spoken to instances, and protocols are switched by GET alone: any other offer is passed over and the request
-   * served as it is.
-   */
+  /** HTTP/2 is not spoken to instances: an offer to switch to it is passed over and the request served as it is. */
   get upgrade(): boolean {
-    if (this._upgrade !== true) return false;
-    return this.method === 'CONNECT' || (this.method === 'GET' && !/\bh2c\b/i.test(this.head.upgrade ?? ''));
+    return this._upgrade === true && (this.method === 'CONNECT' || !/\bh2c\b/i.test(this.head.upgrade ?? ''));
   }
 
   set upgrade(asked: boolean | null) {

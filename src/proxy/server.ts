@@ -144,8 +144,8 @@ export class Listener {
       return;
     }
     const { head } = req;
-    const refusal =
-      this.#refusal(req, head) ?? (head.contentLength > 0 || head.transferEncoding !== undefined ? withBody : undefined);
+    const noPlainGet = req.method !== 'GET' || head.contentLength > 0 || head.transferEncoding !== undefined;
+    const refusal = this.#refusal(req, head) ?? (noPlainGet ? notByGet : undefined);
     if (refusal) {
       socket.end(rawAnswer(refusal));
       return;
@@ -216,10 +216,10 @@ function tellOfTheEnd(socket: Socket, res: ServerResponse): void {
 const nobody = { accept: undefined, requestId: undefined };
 const notAllowed: OwnAnswer = { status: 405, code: 'METHOD_NOT_ALLOWED', detail: 'This method is not served here.', close: true };
 const noUpgrade: OwnAnswer = { status: 400, code: 'NO_UPGRADE', detail: 'Files do not switch protocols.' };
-const withBody: OwnAnswer = {
+const notByGet: OwnAnswer = {
   status: 400,
   code: 'BAD_REQUEST',
-  detail: 'A request with a body cannot switch protocols.',
+  detail: 'Protocols are switched by a GET without a body.',
   close: true,
 };
 const tooLarge: OwnAnswer = {

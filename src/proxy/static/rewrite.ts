@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { isFingerprinted, isPage, isVersionable } from './cache-policy.ts';
 import { segmentsOf } from './resolve.ts';
+import { startTags, type Tag } from './tags.ts';
 
 /** Gives the version of a file below the root, undefined when there is no such file. */
 export type VersionOf = (relative: string) => Promise<string | undefined>;
@@ -12,7 +13,7 @@ export interface PageAddress {
   readonly prefix: string;
 }
 
-const tag = /<(script|link|img|source|video|audio|input|image|use)\b(?:[^>"']|"[^"]*"|'[^']*')*>/gi;
+const referring = new Set(['script', 'link', 'img', 'source', 'video', 'audio', 'input', 'image', 'use']);
 const attribute = /(\s(?:src|href|poster|srcset|xlink:href)\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/gi;
 
 /**
@@ -21,16 +22,16 @@ const attribute = /(\s(?:src|href|poster|srcset|xlink:href)\s*=\s*)(?:"([^"]*)"|
  * has a <base>.
  */
 export async function versionReferences(html: string, page: PageAddress, versionOf: VersionOf): Promise<string> {
-  if (/<base\s[^>]*href/i.test(html)) return html;
+  const tags: Tag[] = [];
+  for (const tag of startTags(html)) {
+    if (tag.name === 'base' && /\shref[\s=]/i.test(html.slice(tag.from, tag.to))) return html;
+    if (referring.has(tag.name)) tags.push(tag);
+  }
   const wanted = new Map<string, string | undefined>();
-  const parts = splitOut(html);
-  for (const { text, skip } of parts) {
-    if (skip) continue;
-    for (const [whole] of text.matchAll(tag)) {
-      for (const url of urlsOf(whole)) {
-        const file = localFile(url, page);
-        if (file !== undefined) wanted.set(file, undefined);
-      }
+  for (const { from, to } of tags) {
+    for (const url of urlsOf(html.slice(from, to))) {
+      const file = localFile(url, page);
+      if (file !== undefined) wanted.set(file, undefined);
     }
   }
   for (const file of wanted.keys()) wanted.set(file, await versionOf(file));
@@ -41,19 +42,13 @@ export async function versionReferences(html: string, page: PageAddress, version
     const hash = url.indexOf('#');
     return hash === -1 ? `${url}?v=${version}` : `${url.slice(0, hash)}?v=${version}${url.slice(hash)}`;
   };
-  return parts.map(({ text, skip }) => (skip ? text : text.replace(tag, (whole) => rewriteTag(whole, versioned)))).join('');
-}
-
-/** Cuts out what must not be read as tags: comments and the text of scripts and styles. */
-function splitOut(html: string): { readonly text: string; readonly skip: boolean }[] {
-  const parts: { text: string; skip: boolean }[] = [];
-  let from = 0;
-  for (const match of html.matchAll(/<!--[\s\S]*?-->|(?<=<(script|style)\b(?:[^>"']|"[^"]*"|'[^']*')*>)[\s\S]*?(?=<\/\1)/gi)) {
-    parts.push({ text: html.slice(from, match.index), skip: false }, { text: match[0], skip: true });
-    from = match.index + match[0].length;
+  const parts: string[] = [];
+  let done = 0;
+  for (const { from, to } of tags) {
+    parts.push(html.slice(done, from), rewriteTag(html.slice(from, to), versioned));
+    done = to;
   }
-  parts.push({ text: html.slice(from), skip: false });
-  return parts;
+  return parts.join('') + html.slice(done);
 }
 
 function* urlsOf(wholeTag: string): Iterable<string> {
