@@ -2,6 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import type { HealthSpec } from '../../../domain/spec.ts';
 import type { Prober, Sight, SmokeRequest } from '../../../ports/prober.ts';
+import { askStatus, sayError } from './ask-status.ts';
 
 /** Bytes of a body that are searched for `contains`. */
 const searched = 1024 * 1024;
@@ -21,14 +22,8 @@ export function httpProber(): Prober {
 async function httpHealth(target: { host: string; port: number }, spec: HealthSpec): Promise<Sight> {
   const path = spec.path ?? '/';
   const name = `GET ${path}`;
-  const answer = await get({
-    host: target.host,
-    port: target.port,
-    path,
-    headers: { 'user-agent': 'signalbox-health' },
-    timeout: spec.timeout,
-    body: false,
-  });
+  const { host, port } = target;
+  const answer = await askStatus({ host, port, path, userAgent: 'signalbox-health', timeout: spec.timeout });
   if (answer.kind === 'failed') return { ok: false, detail: `${name} ${answer.why}` };
   const ok = answer.status >= 200 && answer.status < 300;
   return { ok, detail: `${name} answered ${answer.status}${isRedirect(answer.status) ? ' (a redirect is not healthy)' : ''}` };
@@ -129,12 +124,3 @@ function readBody(response: IncomingMessage, done: (text: string) => void): void
   response.on('end', finish);
   response.on('error', finish);
 }
-
-const words: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'was refused (nothing listens there)',
-  ECONNRESET: 'was reset',
-  EPIPE: 'was reset',
-  HPE_INVALID_CONSTANT: 'did not answer in HTTP',
-};
-
-const sayError = (error: NodeJS.ErrnoException): string => words[error.code ?? ''] ?? `failed: ${error.message}`;
