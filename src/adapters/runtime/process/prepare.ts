@@ -1,10 +1,10 @@
-import { chmod, chown, mkdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, mkdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { SignalboxError } from '../../../domain/errors.ts';
 import type { Workload } from '../../../domain/release.ts';
 import { type BaseEnvironment, instanceEnvironment, type Place } from './environment.ts';
 import { artifactOf, type Folders, persistentOf, placeOf } from './folders.ts';
-import { below, copyArtifact, linkPersistent, type Owner } from './scratch.ts';
+import { below, copyArtifact, linkPersistent, type Owner, staysBelow } from './scratch.ts';
 import { obstacle, type Users } from './users.ts';
 
 export interface PrepareOptions {
@@ -75,16 +75,22 @@ async function lay(
 ): Promise<void> {
   try {
     await rm(place.base, { recursive: true, force: true });
-    await mkdir(place.base, { recursive: true });
+    await mkdir(dirname(place.base), { recursive: true });
+    // Closed until it is whole: another copy of the app runs as its future owner and could lead us astray by links.
+    await mkdir(place.base, { mode: 0o700 });
     await copyArtifact(artifact, place.root, owner);
     for (const folder of [place.home, place.temp]) await mkdir(folder, { mode: 0o700 });
     for (const folder of workload.persist) {
       const inScratch = below(place.cwd, folder);
       if (inScratch === null) throw new SignalboxError('START_FAILED', `"${folder}" under persist leaves the service's folder.`);
+      if (!(await staysBelow(place.root, dirname(inScratch))))
+        throw new SignalboxError(
+          'START_FAILED',
+          `"${folder}" under persist lies behind a link that leads out of the repository.`,
+        );
       const inArtifact = join(artifact, workload.artifact.path, folder);
       await linkPersistent({ inScratch, inArtifact, lasting: persistentOf(folders, workload, folder) }, owner);
     }
-    await chmod(place.base, 0o700);
     if (owner) for (const folder of [place.base, place.home, place.temp]) await chown(folder, owner.uid, owner.gid);
   } catch (cause) {
     await rm(place.base, { recursive: true, force: true }).catch(() => {});

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { chmod, chown, copyFile, lchown, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, chown, copyFile, lchown, lstat, mkdir, readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -110,4 +110,16 @@ export function below(root: string, path: string): string | null {
   const full = join(root, path);
   const rest = relative(root, full);
   return rest === '' || rest.startsWith('..') ? null : full;
+}
+
+/** Whether `folder`, or the nearest one above it that is there, really lies in `root`: links on the way are followed. */
+export async function staysBelow(root: string, folder: string): Promise<boolean> {
+  const top = await realpath(root);
+  for (let at = folder; ; at = dirname(at)) {
+    const real = await realpath(at).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT') return null;
+      throw cause;
+    });
+    if (real !== null) return real === top || real.startsWith(`${top}/`);
+  }
 }
