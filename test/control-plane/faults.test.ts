@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SignalboxError } from '../../src/domain/errors.ts';
 import type { PortCall } from './kit/life.ts';
 import { play } from './play.ts';
-import { install, type Source, web } from './plant-kit.ts';
+import { api, install, type Source, web } from './plant-kit.ts';
 import { scenarios } from './scenarios.ts';
 
 const second = scenarios.find((s) => s.name === 'a second deploy that changes a service and a worker');
@@ -90,6 +90,20 @@ describe('trouble of our own', () => {
     expect(box.runtime.running()).toEqual(['shop-production-web-1', 'shop-production-web-2']);
     await box.calm();
     expect(box.runtime.running()).toEqual(['shop-production-web-2']);
+  });
+
+  it('a new control plane publishes no table before it has seen all that runs', async () => {
+    const box = await install();
+    await box.live({ services: [web(1), api(1)] });
+    const before = box.dataPlane.tables.length;
+    await box.restart();
+    await box.until(() => box.dataPlane.tables.length > before, 10_000);
+    await box.time.pass(2000);
+    for (const table of box.dataPlane.tables.slice(before))
+      expect(table.pools.map((pool) => `${pool.id} ${pool.kind === 'static' ? 0 : pool.endpoints.length}`)).toEqual([
+        'shop-production-web-1 1',
+        'shop-production-api-1 1',
+      ]);
   });
 
   it('what a table on its way to the workers leads to is not stopped before they have the next one', async () => {

@@ -128,7 +128,10 @@ describe('a canary', () => {
     const { box, id } = await canary();
     await box.steer('pause', id);
     box.dataPlane.answer(second, 5, 5);
-    await box.ends(id, 'rolled-back', 10_000);
+    const { reason } = await box.ends(id, 'rolled-back', 10_000);
+    expect(reason?.code).toBe('GATE_FAILED');
+    await box.calm();
+    expect(box.arms()).toBe('v1:10000');
   });
 
   it('pause stops the clock, resume re-arms it', async () => {

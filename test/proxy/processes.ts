@@ -24,7 +24,7 @@ export interface App {
   readonly port: number;
   readonly pid: number;
   readonly endpoint: Endpoint;
-  stats(): Promise<{ seen: number; disconnects: number; paths: string[]; posts: Record<string, number> }>;
+  stats(): Promise<{ seen: number; disconnects: number; written: number; paths: string[]; posts: Record<string, number> }>;
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>;
 }

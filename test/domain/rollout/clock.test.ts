@@ -32,6 +32,13 @@ const unhealthy = (workload: WorkloadId): RolloutEvent => ({ type: 'unhealthy', 
 const smokePassed = (r: Rollout): RolloutEvent => ({ type: 'smoke-passed', effect: r.outstanding[0]?.id ?? '' });
 
 describe('the clock of a rollout', () => {
+  it('starts with the first instance: what a build or a scratch copy took before does not count', () => {
+    const waiting = after(starting(), 100_000, { type: 'tick' });
+    const started = after(waiting, 100_000, { type: 'instance-started', workload: web });
+    expect(started.deadline).toBe(160_000);
+    expect(after(started, 160_000, { type: 'tick' }).phase).toBe('failed');
+  });
+
   it('is extended by progress, not by an instance that flaps', () => {
     const once = after(starting(), 50_000, healthy(web));
     expect(once.deadline).toBe(110_000);
