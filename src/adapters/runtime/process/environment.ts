@@ -47,6 +47,8 @@ export function instanceEnvironment(
     LANG: base.lang ?? 'C.UTF-8',
     ...(base.timeZone === undefined ? {} : { TZ: base.timeZone }),
     NODE_ENV: 'production',
+    // What npm says about itself is no output of the app.
+    npm_config_update_notifier: 'false',
     PYTHONUNBUFFERED: '1',
     SIGNALBOX_APP: workload.app,
     SIGNALBOX_ENVIRONMENT: workload.environment,

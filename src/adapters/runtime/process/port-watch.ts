@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import type { InstanceUsage } from '../../../keeper/protocol.ts';
 
 /** How long a program may listen elsewhere only before PORT counts as ignored: some open a side port first, ms. */
@@ -8,10 +9,17 @@ const pauses = [
   { below: 60_000, ms: 250 },
 ] as const;
 const lazyMs = 2000;
+/** A look at every process of the machine is dear: as long as nobody answers at any expected port there is one in this time, ms. */
+const fullEveryMs = 250;
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
 
 export interface PortWatch {
   /** Watches a started instance until it listens on its port or was found to ignore it. */
-  expect(id: string, port: number): void;
+  expect(id: string, address: Address): void;
   forget(id: string): void;
   /** Looks now. Resolves when all that listen at this moment are known to; rejects when the keeper cannot be asked. */
   look(): Promise<void>;
@@ -26,8 +34,7 @@ export interface PortWatchOptions {
   readonly onListening: (id: string) => void;
 }
 
-interface Expected {
-  readonly port: number;
+interface Expected extends Address {
   readonly since: number;
   elsewhereSince: number | null;
 }
@@ -41,8 +48,14 @@ export function openPortWatch({ inspect, onIgnored, onListening }: PortWatchOpti
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
+  let fullAt = 0;
+  const glance = async (): Promise<void> => {
+    const due = performance.now() - fullAt >= fullEveryMs;
+    if (due || (await Promise.all([...expected.values()].map(somebodyAnswers))).includes(true)) await look();
+  };
   const look = async (): Promise<void> => {
     if (expected.size === 0) return;
+    fullAt = performance.now();
     const asked = new Map(expected);
     const now = performance.now();
     for (const { id, listening, opaque } of await inspect([...asked.keys()])) {
@@ -68,7 +81,7 @@ export function openPortWatch({ inspect, onIgnored, onListening }: PortWatchOpti
     const age = Math.min(...[...expected.values()].map(({ since }) => now - since));
     const pause = pauses.find(({ below }) => age < below)?.ms ?? lazyMs;
     timer = setTimeout(() => {
-      look()
+      glance()
         .catch(() => {}) // The keeper is away for a moment: the next look tells.
         .finally(() => {
           timer = undefined;
@@ -77,8 +90,8 @@ export function openPortWatch({ inspect, onIgnored, onListening }: PortWatchOpti
     }, pause);
   };
   return {
-    expect: (id, port) => {
-      expected.set(id, { port, since: performance.now(), elsewhereSince: null });
+    expect: (id, address) => {
+      expected.set(id, { ...address, since: performance.now(), elsewhereSince: null });
       schedule();
     },
     forget: (id) => void expected.delete(id),
@@ -88,4 +101,19 @@ export function openPortWatch({ inspect, onIgnored, onListening }: PortWatchOpti
       clearTimeout(timer);
     },
   };
+}
+
+/** Whoever it is. Takes its leave politely: a reset, which unread words of a greeting would cause, has ended careless programs. */
+function somebodyAnswers({ host, port }: Address): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: fullEveryMs });
+    socket
+      .once('connect', () => {
+        resolve(true);
+        socket.resume().end();
+      })
+      .once('timeout', () => socket.destroy())
+      .on('error', () => socket.destroy())
+      .once('close', () => resolve(false));
+  });
 }

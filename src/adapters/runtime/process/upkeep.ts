@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { InstanceState, InstanceUsage } from '../../../keeper/protocol.ts';
 import { type Folders, logFolderOf } from './folders.ts';
 import type { KeeperCalls } from './keeper-calls.ts';
-import { numberOfInstance } from './labels.ts';
+import { endpointOf, numberOfInstance } from './labels.ts';
 import type { Launcher } from './launcher.ts';
 import { lastLines } from './logs.ts';
 import type { Fault } from './observation.ts';
@@ -122,7 +122,8 @@ export function openUpkeep(options: UpkeepOptions): Upkeep {
         lives.delete(state.id);
       } else if (lives.get(state.id)?.life !== life) {
         lives.set(state.id, { life, listens: false });
-        watch.expect(state.id, Number(state.labels['port']));
+        const address = endpointOf(state.labels);
+        if (address) watch.expect(state.id, address);
       }
       if (state.state !== 'backing-off' || state.lastExit?.reason !== 'exited' || record.fixedPort !== null) return;
       const log = join(logFolderOf(folders, record.workload), `${numberOfInstance(state.id)}.log`);
