@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
@@ -97,14 +97,14 @@ interface Making {
 async function make(given: Making): Promise<BuildResult> {
   const { options, request, folder } = given;
   const { recipe } = request;
-  const temporary = join(tmpdir(), `${temporaryPrefix(given.installation)}${recipe.key.slice(0, 12)}`);
   const log = await openBuildLog(logFile(options.logs, request.app, recipe.key), given.onLine);
+  let temporary: string | undefined;
   let whole = false;
   try {
     await discard(given.root, folder);
     await mkdir(folder, { recursive: true, mode: 0o755 });
-    await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary, { recursive: true, mode: 0o700 });
+    // Under a name that nobody can know before: programs in it are found first.
+    temporary = await mkdtemp(join(tmpdir(), temporaryPrefix(given.installation)));
     if (await tooFull(given)) return noSpace(log);
     await options.source.checkout(request.app, request.sha, recipe.inputs, folder);
     await dropMarker(folder);
@@ -123,7 +123,7 @@ async function make(given: Making): Promise<BuildResult> {
   } finally {
     if (!whole)
       await discard(given.root, folder).catch((error: unknown) => log.line(`The folder could not be removed: ${String(error)}`));
-    await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
     await log.close();
   }
 }
@@ -194,7 +194,8 @@ async function sweep(root: string, installation: string): Promise<void> {
   for (const folder of (await listArtifacts(root)).half) await discard(root, folder);
   await emptyTrash(root);
   const left = (await readdir(tmpdir())).filter((name) => name.startsWith(temporaryPrefix(installation)));
-  for (const name of left) await rm(join(tmpdir(), name), { recursive: true, force: true, maxRetries: 3 });
+  // One that somebody else put there is not ours to remove, and no reason not to start.
+  for (const name of left) await rm(join(tmpdir(), name), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
 }
 
 const temporaryPrefix = (installation: string): string => `sbx-${installation}-`;

@@ -1,5 +1,17 @@
 import { spawn } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { BuildRecipe } from '../../src/domain/release.ts';
@@ -74,6 +86,27 @@ describe('a build that succeeds', () => {
     });
     for (const result of await Promise.all(builds)) succeeded(result);
     expect(readFileSync(log, 'utf8').replaceAll('\n', '')).toMatch(/^(?:aa|bb|cc){3}$/);
+  });
+
+  test('has a temporary folder that nobody can have put there before', async () => {
+    const sha = bench.repository.commit({ 'in.txt': 'x' }) && (await bench.send());
+    const recipe = await bench.recipe(sha, 'echo $TMPDIR > tmp.txt; stat -c %a $TMPDIR >> tmp.txt; touch $TMPDIR/mine');
+    const builder = await bench.open();
+    const installation = createHash('sha256').update(join(bench.folder, 'artifacts')).digest('hex').slice(0, 16);
+    const trap = join(bench.folder, 'trap');
+    mkdirSync(trap);
+    const expected = join(tmpdir(), `sbx-${installation}-${recipe.key.slice(0, 12)}`);
+    symlinkSync(trap, expected);
+    try {
+      succeeded(await builder.build(bench.request(sha, recipe)));
+    } finally {
+      rmSync(expected, { force: true });
+    }
+    const [folder = '', mode] = readFileSync(join(bench.artifact(recipe), 'tmp.txt'), 'utf8').split('\n');
+    expect(folder.startsWith(`${expected.slice(0, -12)}`)).toBe(true);
+    expect(folder.startsWith(expected)).toBe(false);
+    expect(mode).toBe('700');
+    expect(readdirSync(trap)).toEqual([]);
   });
 
   test('is niced, has no NODE_ENV and no secret of the operator, and a temporary folder that is gone afterwards', async () => {
