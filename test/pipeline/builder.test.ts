@@ -103,7 +103,7 @@ describe('a build that succeeds', () => {
       rmSync(expected, { force: true });
     }
     const [folder = '', mode] = readFileSync(join(bench.artifact(recipe), 'tmp.txt'), 'utf8').split('\n');
-    expect(folder.startsWith(`${expected.slice(0, -12)}`)).toBe(true);
+    expect(folder.startsWith(expected.slice(0, -12))).toBe(true);
     expect(folder.startsWith(expected)).toBe(false);
     expect(mode).toBe('700');
     expect(readdirSync(trap)).toEqual([]);
