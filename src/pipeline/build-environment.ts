@@ -21,11 +21,16 @@ const quiet = {
   COREPACK_ENABLE_DOWNLOAD_PROMPT: '0',
   HUSKY: '0',
   PIP_DISABLE_PIP_VERSION_CHECK: '1',
+  // npm only warns when package.json asks for another Node than there is; so does Yarn 1 then.
+  YARN_IGNORE_ENGINES: 'true',
   PYTHONUNBUFFERED: '1',
   npm_config_fund: 'false',
   npm_config_audit: 'false',
   npm_config_update_notifier: 'false',
 };
+
+/** Without a network pip gives up soon, so that the packages of the machine can be tried. The operator's own setting wins. */
+const patience = { PIP_RETRIES: '1', PIP_TIMEOUT: '10' };
 
 /**
  * Variables of a build. NODE_ENV stays unset, so that development dependencies, which builds need, are installed. Folders of other
@@ -42,5 +47,12 @@ export function buildEnvironment(given: {
   const path = (base.PATH ?? '/usr/local/bin:/usr/bin:/bin')
     .split(delimiter)
     .filter((folder) => folder !== '' && !/node_modules\/\.bin\/?$/.test(folder) && !folder.includes('node-gyp-bin'));
-  return { ...base, ...quiet, TMPDIR: given.temporary, ...given.recipe, PATH: [...given.programs, ...path].join(delimiter) };
+  return {
+    ...patience,
+    ...base,
+    ...quiet,
+    TMPDIR: given.temporary,
+    ...given.recipe,
+    PATH: [...given.programs, ...path].join(delimiter),
+  };
 }

@@ -1,8 +1,10 @@
 import type { DetectedService, Finding } from './finding.ts';
 import { codeOf, type Folder, type SourceText } from './folder.ts';
+import { nodeBuild } from './node-build.ts';
 import { nodeEntry } from './node-entry.ts';
-import { type PackageJson, packagesOf, readPackageJson } from './package-json.ts';
+import { packagesOf, readPackageJson } from './package-json.ts';
 import { findFixedPort, findHealth, findPersist } from './probe.ts';
+import { missingVariableFiles } from './start-script.ts';
 import { siteOf } from './static-sites.ts';
 
 export interface Found {
@@ -55,7 +57,10 @@ export async function detectNode(folder: Folder, workspaceRoot?: Folder): Promis
   const entry = site?.certain === true ? undefined : nodeEntry(folder, manifest, sources);
   const served = entry === undefined ? site : undefined;
   if (entry === undefined && served === undefined) return undefined;
-  const build = buildCommand(manifest, { manager: packages.manager, install: packages.install, optional: entry !== undefined });
+  const emptyFiles = entry === undefined ? [] : missingVariableFiles(entry.run, manifest, (file) => folder.has(file));
+  const { manager, install } = packages;
+  const made = nodeBuild(manifest, { manager, install, optional: entry !== undefined, emptyFiles });
+  const build = made.command;
   const findings: Finding[] = [];
   if (packages.install !== undefined)
     findings.push({ kind: 'choice', text: `dependencies by ${packages.install}`, file: packages.evidence });
@@ -64,6 +69,18 @@ export async function detectNode(folder: Folder, workspaceRoot?: Folder): Promis
       kind: 'note',
       text: `${packages.manager} is brought by npm where it is not installed`,
       file: packages.evidence,
+    });
+  if (made.legacyHashes)
+    findings.push({
+      kind: 'note',
+      text: 'the bundler is so old that the build has to allow OpenSSL its former hashes',
+      file: folder.fromRoot('package.json'),
+    });
+  for (const file of emptyFiles)
+    findings.push({
+      kind: 'note',
+      text: `the start script reads ${file}, which is not in the repository; the build makes an empty one, give its variables under env`,
+      file: folder.fromRoot('package.json'),
     });
   if (served !== undefined) {
     const text = `${served.kind}: files of ${served.folder} are served by Signalbox`;
@@ -76,7 +93,8 @@ export async function detectNode(folder: Folder, workspaceRoot?: Folder): Promis
     };
   }
   if (entry === undefined) return undefined;
-  const listens = servers.some((name) => dependencies.has(name)) || sources.some(({ text }) => listensInCode.test(text));
+  const listens =
+    entry.listens || servers.some((name) => dependencies.has(name)) || sources.some(({ text }) => listensInCode.test(text));
   const health = listens ? findHealth(folder, sources) : undefined;
   const kept = findPersist(folder, sources);
   const port = listens ? findFixedPort(folder, sources) : undefined;
@@ -93,6 +111,7 @@ export async function detectNode(folder: Folder, workspaceRoot?: Folder): Promis
           : []
         : [health.finding]),
       ...(port === undefined ? [] : [port]),
+      ...entry.notes.map((text): Finding => ({ kind: 'note', text, file: folder.fromRoot('package.json') })),
       ...kept.findings,
     ],
     service: {
@@ -104,27 +123,6 @@ export async function detectNode(folder: Folder, workspaceRoot?: Folder): Promis
     },
   };
 }
-
-/** Install and build in one line. CRA takes warnings for errors where CI is set. */
-function buildCommand(
-  manifest: PackageJson,
-  given: { manager: string; install: string | undefined; optional: boolean },
-): string | undefined {
-  const script = manifest.scripts.build;
-  const usable = script !== undefined && !/\bdocker\b|^\s*echo\b/.test(script);
-  const run = usable ? `${manifest.dependencies.has('react-scripts') ? 'CI=false ' : ''}${given.manager} run build` : undefined;
-  const generate =
-    manifest.dependencies.has('prisma') && !/prisma generate/.test(`${script ?? ''}${manifest.scripts.postinstall ?? ''}`)
-      ? 'npx prisma generate'
-      : undefined;
-  const steps = [given.install, generate, run ?? (given.optional ? frameworkBuild(manifest) : undefined)].filter(
-    (step) => step !== undefined,
-  );
-  return steps.length === 0 ? undefined : steps.join(' && ');
-}
-
-const frameworkBuild = (manifest: PackageJson): string | undefined =>
-  manifest.dependencies.has('next') ? 'npx next build' : undefined;
 
 /** A server without package.json: nothing but Node's own modules. */
 function bareNode(folder: Folder, sources: readonly SourceText[]): Found | undefined {

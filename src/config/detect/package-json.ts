@@ -8,6 +8,8 @@ export interface PackageJson {
   readonly dependencies: ReadonlySet<string>;
   /** Of them, those needed at run time. */
   readonly runtime: ReadonlySet<string>;
+  /** Major version asked for, by package; without those that name none. */
+  readonly majors: ReadonlyMap<string, number>;
   readonly packageManager: string | undefined;
   readonly workspaces: boolean;
 }
@@ -26,9 +28,19 @@ export async function readPackageJson(folder: Folder): Promise<PackageJson | nul
     ),
     dependencies: new Set([...runtime, ...Object.keys(record(parsed.devDependencies))]),
     runtime,
+    majors: majorsOf({ ...record(parsed.devDependencies), ...record(parsed.dependencies) }),
     packageManager: typeof parsed.packageManager === 'string' ? parsed.packageManager : undefined,
     workspaces: parsed.workspaces !== undefined,
   };
+}
+
+function majorsOf(wanted: Readonly<Record<string, unknown>>): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const [name, range] of Object.entries(wanted)) {
+    const major = typeof range === 'string' ? /^[\^~>=v\s]*(\d+)(?:\.|$)/.exec(range)?.[1] : undefined;
+    if (major !== undefined) found.set(name, Number(major));
+  }
+  return found;
 }
 
 export interface Packages {

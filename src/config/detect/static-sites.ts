@@ -86,9 +86,10 @@ export async function siteOf(folder: Folder, manifest: PackageJson): Promise<Sit
   const builder = builders.find(([name]) => manifest.dependencies.has(name));
   if (builder === undefined) return undefined;
   const [name, kind, preset, singlePage] = builder;
-  const certain = !ownServer.some(
-    (server) => manifest.runtime.has(server) || (server.includes('/') && manifest.dependencies.has(server)),
-  );
+  const kit = manifest.dependencies.has('@sveltejs/kit') && name !== '@sveltejs/adapter-static';
+  const certain =
+    !kit &&
+    !ownServer.some((server) => manifest.runtime.has(server) || (server.includes('/') && manifest.dependencies.has(server)));
   return { kind, folder: (await outputFolder(folder, name, manifest)) ?? preset, singlePage, certain };
 }
 
@@ -120,9 +121,12 @@ const inside = (path: string | undefined): string | undefined => {
 };
 
 async function firstText(folder: Folder, files: readonly string[]): Promise<string> {
-  for (const file of files) if (folder.has(file)) return (await folder.read(file)) ?? '';
+  for (const file of files) if (folder.has(file)) return withoutComments((await folder.read(file)) ?? '');
   return '';
 }
+
+/** What is commented out in a settings file is not set. Slashes inside of addresses stay. */
+const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|[^:'"`\w])\/\/.*$/gm, '$1');
 
 /** A folder of plain files: index.html in it or in one of the usual places. */
 export const plainSite = (folder: Folder): string | undefined =>
