@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  type FSWatcher,
   fstatSync,
   ftruncateSync,
   mkdirSync,
@@ -9,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  watch,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -40,16 +42,42 @@ export interface OutputBounds {
   close(): void;
 }
 
-/** Quiet logs are looked at ten times a second, growing ones as often as their growth demands, at most 50 times a second. */
-const quietMs = 100;
+/** Growing files are looked at as often as their growth demands, 10 to 50 times a second. */
+const calmMs = 100;
 const busyMs = 20;
+/** After so many looks without growth a file counts as quiet: then the system tells when it changes. */
+const quietLooks = 3;
+/** All files are looked at this often, in case the system told nothing. */
+const sweepMs = 5000;
 
+interface Watched {
+  readonly bytes: number;
+  size: number;
+  at: number;
+  /** Looks since it last grew. */
+  still: number;
+  /** Tells of a change; only while the file is quiet. */
+  bell: FSWatcher | null;
+}
+
+/** @param onError told when a file could not be rotated. */
 export function openOutputBounds(onError: (file: string, cause: unknown) => void): OutputBounds {
-  const watched = new Map<string, { bytes: number; size: number; at: number }>();
+  const watched = new Map<string, Watched>();
   let timer: NodeJS.Timeout | undefined;
+  /** When `timer` will look. */
+  let nextAt = Number.POSITIVE_INFINITY;
+
+  const lookIn = (ms: number): void => {
+    const at = performance.now() + ms;
+    if (at >= nextAt) return;
+    clearTimeout(timer);
+    nextAt = at;
+    timer = setTimeout(check, ms);
+  };
 
   const check = (): void => {
-    let next = quietMs;
+    nextAt = Number.POSITIVE_INFINITY;
+    let next = sweepMs;
     for (const [file, seen] of watched) {
       const now = performance.now();
       let size = sizeOf(file);
@@ -62,24 +90,55 @@ export function openOutputBounds(onError: (file: string, cause: unknown) => void
         }
         size = sizeOf(file);
       }
+      seen.still = rate > 0 ? 0 : seen.still + 1;
       seen.size = size;
       seen.at = now;
-      if (rate > 0) next = Math.min(next, Math.max(busyMs, (seen.bytes - size) / rate / 2));
+      if (rate > 0) next = Math.min(next, Math.max(busyMs, Math.min(calmMs, (seen.bytes - size) / rate / 2)));
+      else if (seen.still < quietLooks || !isBelled(file, seen)) next = Math.min(next, calmMs);
     }
-    timer = watched.size > 0 ? setTimeout(check, next) : undefined;
+    if (watched.size > 0) lookIn(next);
+  };
+
+  /** False where the system does not tell: then it has to be looked at. */
+  const isBelled = (file: string, seen: Watched): boolean => {
+    if (seen.bell) return true;
+    try {
+      seen.bell = watch(file, { persistent: false }, () => stir(seen));
+      seen.bell.on('error', () => stir(seen));
+    } catch {
+      return false;
+    }
+    // It may have grown just before: only a look after this one will tell.
+    return sizeOf(file) === seen.size;
+  };
+  /** Once is enough: while it is looked at, a flood should not ring for every line. */
+  const stir = (seen: Watched): void => {
+    silence(seen);
+    seen.still = 0;
+    lookIn(busyMs);
   };
 
   return {
     watch: (file, bytes) => {
-      watched.set(file, { bytes, size: sizeOf(file), at: performance.now() });
-      timer ??= setTimeout(check, busyMs);
+      silence(watched.get(file));
+      watched.set(file, { bytes, size: sizeOf(file), at: performance.now(), still: 0, bell: null });
+      lookIn(busyMs);
     },
-    unwatch: (file) => void watched.delete(file),
+    unwatch: (file) => {
+      silence(watched.get(file));
+      watched.delete(file);
+    },
     close: () => {
       clearTimeout(timer);
+      for (const seen of watched.values()) silence(seen);
       watched.clear();
     },
   };
+}
+
+function silence(seen: Watched | undefined): void {
+  seen?.bell?.close();
+  if (seen) seen.bell = null;
 }
 
 function sizeOf(file: string): number {

@@ -1,6 +1,8 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, fstatSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openOutputBounds } from '../../src/keeper/output.ts';
 import { type Home, makeHome, until } from './harness.ts';
 
 let home: Home;
@@ -62,5 +64,43 @@ describe('output', () => {
     rmSync(join(home.dir, 'logs'), { recursive: true });
     process.kill(pid ?? 0, 'SIGKILL');
     await until('output after the restart', () => home.log('web.1').includes('tick 1 '));
+  });
+
+  it('that was quiet for long is bounded as soon as it floods, also after its file was made anew', async () => {
+    const file = join(home.dir, 'quiet.log');
+    const faults: unknown[] = [];
+    const bounds = openOutputBounds((_, cause) => void faults.push(cause));
+    try {
+      writeFileSync(file, '');
+      bounds.watch(file, 1000);
+      for (const made of ['at first', 'anew']) {
+        // Longer than it is looked at for growth, shorter than the next look at everything.
+        await wait(800);
+        const flooded = performance.now();
+        appendFileSync(file, `${'x'.repeat(2000)} ${made}\n`);
+        await until('the rotation', () => statSync(file, { throwIfNoEntry: false })?.size === 0, 10_000);
+        expect(performance.now() - flooded).toBeLessThan(3000);
+        expect(newest(`${file}.1`)).toContain(made);
+        await wait(800);
+        rmSync(file);
+        writeFileSync(file, '');
+      }
+      expect(faults).toEqual([]);
+    } finally {
+      bounds.close();
+    }
+  });
+
+  it('that nobody may watch is looked at all the same', async () => {
+    const file = join(home.dir, 'late.log');
+    const bounds = openOutputBounds(() => undefined);
+    try {
+      bounds.watch(file, 1000);
+      await wait(800);
+      writeFileSync(file, 'x'.repeat(2000));
+      await until('the rotation', () => statSync(file).size === 0, 3000);
+    } finally {
+      bounds.close();
+    }
   });
 });
