@@ -35,9 +35,14 @@ export class PoolState {
     if (!this.routed && this.active.size === 0) this.close();
   }
 
+  /** Goes on with these instances; what is under way to another one ends there. */
+  moveTo(endpoints: readonly EndpointState[]): void {
+    for (const gone of this.endpoints) if (!endpoints.includes(gone)) gone.connections.close();
+    this.endpoints = endpoints;
+  }
+
   close(): void {
-    for (const endpoint of this.endpoints) endpoint.connections.close();
-    this.endpoints = [];
+    this.moveTo([]);
     this.site = undefined;
   }
 }
@@ -69,6 +74,7 @@ export class Pools {
     state.routed = true;
     this.#retired.delete(state);
     if (pool.kind === 'static') {
+      state.moveTo([]);
       if (!state.site?.matches(pool)) state.site = this.#openSite(pool);
       return state;
     }
@@ -81,8 +87,7 @@ export class Pools {
       if (known) known.healthy = endpoint.healthy;
       return known ?? new EndpointState(endpoint, this.#connectTimeoutMs);
     });
-    for (const gone of before) if (!after.includes(gone)) gone.connections.close();
-    state.endpoints = after;
+    state.moveTo(after);
     return state;
   }
 

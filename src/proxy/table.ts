@@ -106,7 +106,7 @@ function bindSplits(
   pools: PoolsById,
   counters: Counters,
 ): Pick<BoundTable, 'splits' | 'hosts'> {
-  if (put.length === 0 && drop.length === 0) return base;
+  if (put.length === 0 && drop.length === 0) return { splits: base.splits, hosts: base.hosts };
   const splits = new Map(base.splits);
   const left = new Set<BoundSplit>();
   for (const key of [...drop, ...put.map((split) => split.key)]) {

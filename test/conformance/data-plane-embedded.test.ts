@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type EmbeddedDataPlane, openEmbeddedDataPlane } from '../../src/adapters/data-plane/embedded/embedded.ts';
 import type { Epoch, Millis } from '../../src/domain/values.ts';
 import type { KeeperClient } from '../../src/keeper/client.ts';
+import type { ProxyEvents, ProxyMethods } from '../../src/proxy/protocol.ts';
+import { connectWire } from '../../src/wire/client.ts';
 import { type Home, makeHome } from '../keeper/harness.ts';
 import { ask, keepAlive } from '../proxy/clients.ts';
 import { dist, endApps, startApp, until } from '../proxy/processes.ts';
@@ -89,6 +91,85 @@ describe('embedded', () => {
       const { http: port } = await under.plane.addresses();
       for (let i = 0; i < 20; i += 1) expect((await ask({ port, path: '/who' })).body).toBe('two');
       expect(await under.workerPids()).not.toContain(first);
+    } finally {
+      await under.close();
+    }
+  });
+
+  test('a commit whose worker ends in the middle is given to its successor', async () => {
+    const under = await install();
+    const [first] = await under.workerPids();
+    try {
+      const [one, two] = await Promise.all([startApp('one'), startApp('two')]);
+      await under.plane.commit(tableOf({ version: 1, splits: [{ releases: { v1: { apps: [one] } } }] }));
+      process.kill(first as number, 'SIGSTOP');
+      const commit = under.plane.commit(tableOf({ version: 2, splits: [{ releases: { v2: { apps: [two] } } }] }));
+      // The other worker has it, so it is on the way to the stopped one.
+      const other = await connectWire<ProxyMethods, ProxyEvents>(join(under.home.launch.proxyDir, 'proxy-1.sock'));
+      await until('the other worker serves it', async () => (await other.call('hello', {})).version === 2);
+      other.close();
+      process.kill(first as number, 'SIGKILL');
+      // How many were replaced depends on how long the successor takes on this machine.
+      expect(await commit).toMatchObject({ version: 2, workers: 2 });
+      expect(await under.plane.observe()).toMatchObject({ version: 2, workers: [{ ready: true }, { ready: true }] });
+      expect(await under.workerPids()).not.toContain(first);
+    } finally {
+      await under.close();
+    }
+  });
+
+  test('a worker that serves another table than the last one committed gets the whole one', async () => {
+    const under = await install();
+    const worker = await connectWire<ProxyMethods, ProxyEvents>(join(under.home.launch.proxyDir, 'proxy-0.sock'));
+    try {
+      const [one, two] = await Promise.all([startApp('one'), startApp('two')]);
+      const shop = { releases: { v1: { apps: [one] } }, routes: ['shop.test'] };
+      const blog = { app: 'blog', releases: { v1: { apps: [two] } }, routes: ['blog.test'] };
+      await under.plane.commit(tableOf({ version: 1, splits: [shop] }));
+      // Says nothing of the shop, which does not change any more.
+      await worker.call('commit', { table: tableOf({ version: 2, splits: [] }) });
+      expect(await under.plane.commit(tableOf({ version: 3, splits: [shop, blog] }))).toMatchObject({ replaced: 0 });
+      const { http: port } = await under.plane.addresses();
+      for (let i = 0; i < 10; i += 1) {
+        expect((await ask({ port, host: 'shop.test', path: '/who' })).body).toBe('one');
+        expect((await ask({ port, host: 'blog.test', path: '/who' })).body).toBe('two');
+      }
+    } finally {
+      worker.close();
+      await under.close();
+    }
+  });
+
+  test('a worker that has started from the stored table follows by the difference; from an altered one by the whole', async () => {
+    const under = await install();
+    const path = join(under.home.launch.proxyDir, 'proxy-0.sock');
+    const stored = join(under.home.launch.proxyDir, 'routes.json');
+    const digest = async (): Promise<string | null | undefined> => {
+      const worker = await connectWire<ProxyMethods, ProxyEvents>(path).catch(() => undefined);
+      const hello = await worker?.call('hello', {}).catch(() => undefined);
+      worker?.close();
+      return hello && hello.version > 0 ? hello.digest : undefined;
+    };
+    const restarted = async (before: number | undefined): Promise<void> => {
+      process.kill(before as number, 'SIGKILL');
+      await until('its successor runs', async () => {
+        const [now] = await under.workerPids();
+        return now !== undefined && now !== before && (await digest()) !== undefined;
+      });
+    };
+    try {
+      const app = await startApp('one');
+      const shop = { releases: { v1: { apps: [app] } }, routes: ['shop.test'] };
+      await under.plane.commit(tableOf({ version: 1, splits: [shop] }));
+      const written = (JSON.parse(readFileSync(stored, 'utf8')) as { digest: string }).digest;
+      await restarted((await under.workerPids())[0]);
+      expect(await digest()).toBe(written);
+      writeFileSync(stored, readFileSync(stored, 'utf8').replace('shop.test', 'else.test'));
+      await restarted((await under.workerPids())[0]);
+      expect(await digest()).toBeNull();
+      await under.plane.commit(tableOf({ version: 2, splits: [shop, { ...shop, app: 'blog', routes: ['blog.test'] }] }));
+      const { http: port } = await under.plane.addresses();
+      for (let i = 0; i < 10; i += 1) expect((await ask({ port, host: 'shop.test', path: '/who' })).body).toBe('one');
     } finally {
       await under.close();
     }
