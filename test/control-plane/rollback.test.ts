@@ -13,6 +13,8 @@ describe('a manual rollback', () => {
     const second = await box.deploy({ services: [web(2), mailer(2)], bake: 60_000 });
     await box.reach(second.rolloutId, 'baking');
     await box.time.pass(5000);
+    const warm = box.dataPlane.table()?.pools.find((pool) => pool.id === 'shop-production-web-1');
+    expect(warm).toMatchObject({ endpoints: [{ healthy: true }] });
     const started = box.runtime.journal.length;
     const began = box.time.now;
     const back = await box.rollback();
