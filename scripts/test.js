@@ -35,11 +35,11 @@ function examples() {
 }
 
 function runExample({ name, folder: cwd }) {
-  const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'));
+  const { dependencies = {}, devDependencies = {}, scripts = {} } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'));
   const needs = Object.keys({ ...dependencies, ...devDependencies }).length > 0;
   if (needs && !existsSync(join(cwd, 'node_modules')))
     return skippedExample(name, `its packages are not installed: npm --prefix examples/${name} ci`);
-  if (needs && !existsSync(join(cwd, 'dist')) && !existsSync(join(cwd, '.next')))
+  if (scripts.build !== undefined && !existsSync(join(cwd, 'dist')) && !existsSync(join(cwd, '.next')))
     return skippedExample(name, `it is not built: npm --prefix examples/${name} run build`);
   const { NODE_TEST_CONTEXT: _outer, ...env } = process.env;
   const done = spawnSync('npm', ['test', '--silent'], {
