@@ -1,6 +1,7 @@
 import type { RolloutBody } from '../api/contract.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import { duration, plain } from './format.ts';
+import { logHint } from './log-hint.ts';
 import type { Paint } from './terminal.ts';
 
 /** The final object of `deploy --json` and `rollback --json`; a contract with scripts. */
@@ -91,9 +92,11 @@ function explain(body: RolloutBody): readonly string[] {
   if (reason === undefined) return [];
   const where = reason.service === undefined ? '' : `${reason.service}: `;
   const log = reason.log ?? [];
+  const hint = logHint(log);
   return [
     `  why:  ${where}${plain(reason.message)} [${reason.code}]`,
     ...(log.length === 0 ? [] : ['  its last lines:', ...log.map((line) => `    | ${plain(line)}`)]),
+    ...(hint === undefined ? [] : [`  to do: ${plain(hint)}`]),
   ];
 }
 
