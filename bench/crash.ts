@@ -1,10 +1,11 @@
 /**
- * bench:crash: SIGKILL of everything, under load. Control plane: in each phase of a rollout and between each commit and its effect
- * (seen in the store, killed within a millisecond or two). Proxy workers, keeper, instances, control plane and workers together, a reboot.
- * `node bench/run.js crash [--quick] [--kills 17] [--parts 10] [--rate 300]`: kills per cell; exits 1 when a bar is missed.
+ * bench:crash: SIGKILL of everything, under load. Control plane: in each phase of a rollout and between each commit and its effect,
+ * whether the rollout goes on or back, by itself or by hand (seen in the store, killed within a millisecond or two). Proxy workers, keeper, instances, control plane and workers together, a reboot.
+ * `node bench/run.js crash [--quick] [--kills 12] [--parts 10] [--rate 300]`: kills per cell; exits 1 when a bar is missed.
  */
 import { join } from 'node:path';
-import { type Kill, cells, killControlPlane } from './crash/control-plane-kills.ts';
+import { cells } from './crash/cells.ts';
+import { type Kill, killControlPlane } from './crash/control-plane-kills.ts';
 import { Decisions } from './crash/decisions.ts';
 import { killPart, type PartKill, partKills } from './crash/part-kills.ts';
 import type { Scene } from './crash/scene.ts';
@@ -18,7 +19,7 @@ import { verifyOrders, withOrders } from './load/orders.ts';
 import { benchedHost, standardLoad } from './load/standard-mix.ts';
 import { startLoad } from './load/start.ts';
 
-const options = readArguments({ kills: [17, 1], parts: [10, 1], rate: [300, 200], streams: [20, 5] });
+const options = readArguments({ kills: [12, 1], parts: [10, 1], rate: [300, 200], streams: [20, 5] });
 /** A moment that was over before it was seen is tried again this often. */
 const tries = 5;
 
@@ -35,19 +36,22 @@ await withInstallation(async ({ installation, folder }) => {
   await tell({ kills, report, parts, left });
 });
 
-async function controlPlaneKills(scene: Scene): Promise<{ kills: Kill[]; report: LoadReport }> {
+async function controlPlaneKills(scene: Scene): Promise<{ kills: Counted<Kill>[]; report: LoadReport }> {
   const load = await startLoad(standardLoad({ port: scene.http, rate: options.rate, streams: options.streams }));
   const decisions = new Decisions(join(scene.installation.home, 'signalbox.db'));
-  const kills: Kill[] = [];
+  const kills: Counted<Kill>[] = [];
   let version = 1;
+  let lost = 0;
   for (let round = 0; round < options.kills; round += 1) {
     for (const cell of cells) {
       for (let attempt = 1; attempt <= tries; attempt += 1) {
         version += 1;
         const kill = await killControlPlane(scene, decisions, { cell, version: String(version) });
         if (!kill.hit && attempt < tries) continue;
-        kills.push(kill);
         const { started, drops } = load.totals();
+        const sum = Object.values(drops).reduce((total, count) => total + count, 0);
+        kills.push({ ...kill, dropped: sum - lost });
+        lost = sum;
         const outcome = kill.hit
           ? `back after ${Math.round(kill.backMs)} ms, ${kill.faults.join('; ') || 'all well'}`
           : 'never seen';
@@ -63,8 +67,8 @@ async function controlPlaneKills(scene: Scene): Promise<{ kills: Kill[]; report:
 }
 
 /** These cut what is in flight: what is measured is how soon everything is back, and that nothing else went wrong. */
-async function otherKills(scene: Scene): Promise<(PartKill & { dropped: number })[]> {
-  const results: (PartKill & { dropped: number })[] = [];
+async function otherKills(scene: Scene): Promise<Counted<PartKill>[]> {
+  const results: Counted<PartKill>[] = [];
   for (const part of Object.keys(partKills)) {
     for (let round = 0; round < options.parts; round += 1) {
       const load = await startLoad(standardLoad({ port: scene.http, rate: options.rate, streams: options.streams }));
@@ -84,10 +88,13 @@ function summary(drops: LoadReport['drops']): string {
   return kinds.length === 0 ? '0' : kinds.map(([kind, count]) => `${count} ${kind}`).join(', ');
 }
 
+/** With the requests that its clients lost meanwhile. */
+type Counted<Measured> = Measured & { readonly dropped: number };
+
 interface Outcome {
-  readonly kills: readonly Kill[];
+  readonly kills: readonly Counted<Kill>[];
   readonly report: LoadReport;
-  readonly parts: readonly (PartKill & { dropped: number })[];
+  readonly parts: readonly Counted<PartKill>[];
   /** Processes that `down --all` left behind. */
   readonly left: number;
 }
@@ -95,23 +102,22 @@ interface Outcome {
 async function tell({ kills, report, parts, left }: Outcome): Promise<void> {
   const hits = kills.filter((kill) => kill.hit);
   printTable(
-    `SIGKILL of the control plane under ${options.rate} requests a second`,
-    ['killed in', 'kills', 'ended wrong', 'API back, p50 ms', 'longest'],
-    cells.map(({ name }) => {
-      const of = hits.filter((kill) => kill.cell === name);
-      const back = of.map((kill) => Math.round(kill.backMs));
-      return [name, of.length, of.filter((kill) => kill.faults.length > 0).length, quantile(back, 0.5), Math.max(...back)];
-    }),
-  );
-  printTable(
-    'SIGKILL of other parts (what they had in flight is cut)',
-    ['killed', 'kills', 'ended wrong', 'back, p50 ms', 'longest', 'requests cut'],
-    Object.keys(partKills).map((name) => {
-      const of = parts.filter((kill) => kill.part === name);
-      const back = of.map((kill) => Math.round(kill.backMs));
-      const cut = of.reduce((sum, kill) => sum + kill.dropped, 0);
-      return [name, of.length, of.filter((kill) => kill.faults.length > 0).length, quantile(back, 0.5), Math.max(...back), cut];
-    }),
+    `SIGKILL under ${options.rate} requests a second: of the control plane at a moment of a rollout, then of other parts (what they had in flight is cut)`,
+    ['killed', 'kills', 'ended wrong', 'back, p50 ms', 'longest', 'requests dropped'],
+    [
+      ...cells.map(({ name }) =>
+        row(
+          name,
+          hits.filter((kill) => kill.cell === name),
+        ),
+      ),
+      ...Object.keys(partKills).map((name) =>
+        row(
+          name,
+          parts.filter((kill) => kill.part === name),
+        ),
+      ),
+    ],
   );
   for (const drop of report.firstDrops.slice(0, 10))
     process.stdout.write(`  ${new Date(drop.at).toISOString()} ${drop.kind} ${drop.item}: ${drop.detail}\n`);
@@ -140,4 +146,11 @@ async function tell({ kills, report, parts, left }: Outcome): Promise<void> {
     skipped: [],
     figures: { kills, parts, started: report.started, drops: report.drops, firstDrops: report.firstDrops },
   });
+}
+
+function row(name: string, of: readonly { backMs: number; faults: readonly string[]; dropped: number }[]): (string | number)[] {
+  const back = of.map((kill) => Math.round(kill.backMs));
+  const wrong = of.filter((kill) => kill.faults.length > 0).length;
+  const dropped = of.reduce((sum, kill) => sum + kill.dropped, 0);
+  return [name, of.length, wrong, quantile(back, 0.5), Math.max(...back), dropped];
 }

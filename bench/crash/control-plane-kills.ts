@@ -1,14 +1,9 @@
-import type { RolloutBody } from '../../src/api/contract.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AcceptedBody, RolloutBody } from '../../src/api/contract.ts';
 import { kill } from '../kit/processes.ts';
-import type { Decision, Decisions } from './decisions.ts';
+import type { Cell } from './cells.ts';
+import type { Decisions } from './decisions.ts';
 import { ask, type Scene, unsettled } from './scene.ts';
-
-export interface Cell {
-  readonly name: string;
-  readonly matches: (decision: Decision) => boolean;
-  /** How the rollout has to end. */
-  readonly ends: 'succeeded' | 'rolled-back';
-}
 
 export interface Kill {
   readonly cell: string;
@@ -20,35 +15,26 @@ export interface Kill {
   readonly faults: readonly string[];
 }
 
-const inPhase = (phase: string, ends: Cell['ends'] = 'succeeded'): Cell => ({
-  name: phase,
-  matches: (decision) => decision.phase === phase,
-  ends,
-});
-const before = (effect: string): Cell => ({
-  name: `commit -> ${effect}`,
-  matches: (decision) => decision.outstanding.includes(effect),
-  ends: 'succeeded',
-});
-
-/** Every phase of a rollout, and every effect between its commit and its result. */
-export const cells: readonly Cell[] = [
-  ...['queued', 'preparing', 'starting', 'verifying', 'shifting', 'baking'].map((phase) => inPhase(phase)),
-  inPhase('rolling-back', 'rolled-back'),
-  ...['build', 'release-command', 'smoke-candidate', 'publish', 'smoke-route'].map(before),
-];
-
+const production = '/v1/apps/benched/environments/production';
 const endMs = 120_000;
 
 /** Deploys a version and kills the control plane with SIGKILL at the cell's moment; then starts it again and looks at how it all ended. */
-export async function killControlPlane(scene: Scene, decisions: Decisions, kill: { cell: Cell; version: string }): Promise<Kill> {
+export async function killControlPlane(scene: Scene, decisions: Decisions, what: { cell: Cell; version: string }): Promise<Kill> {
   const { installation, repository } = scene;
-  const { cell, version } = kill;
+  const { cell, version } = what;
   const [controlPlane] = (await installation.parts()).controlPlane;
   if (!controlPlane) throw new Error('There is no control plane to kill.');
   const live = (await ask(scene.http, '/'))?.app ?? '';
-  const earlier = decisions.active()?.id;
-  await repository.commit(version);
+  await repository.commit(version, cell.yaml);
+  if (cell.kind === 'rollback') await installation.deploy(repository.folder, '--until', 'live');
+  const earlier = decisions.newest()?.id;
+  const prods = (cell.prods ?? []).map(({ when, verb, afterMs = 0 }) =>
+    decisions.actOn(
+      (decision) => decision.id !== earlier && when(decision),
+      () => void delay(afterMs).then(() => tell(scene, verb).catch(() => undefined)),
+      endMs,
+    ),
+  );
   let killedAt = 0;
   const watch = decisions.actOn(
     (decision) => decision.id !== earlier && cell.matches(decision),
@@ -58,25 +44,36 @@ export async function killControlPlane(scene: Scene, decisions: Decisions, kill:
     },
     endMs,
   );
-  // The command line follows the rollout over the restart; whether it could even hand it over depends on the moment.
-  const deploying = installation
-    .cli('deploy', repository.folder, '--json', ...(cell.ends === 'rolled-back' ? ['--until', 'live'] : []))
-    .then(async () => {
-      if (cell.ends === 'rolled-back' && killedAt === 0)
-        await installation.api('POST', '/v1/apps/benched/environments/production/rollout/abort');
-      else watch.stop();
-    });
-  deploying.catch(() => undefined);
+  // Whether the command line could even hand it over depends on the moment; it follows the rollout over the restart.
+  const asking = start(scene, cell).finally(() => {
+    if (killedAt === 0) watch.stop();
+  });
+  asking.catch(() => undefined);
   const seen = await watch.seen;
+  for (const prod of prods) prod.stop();
   if (!seen) {
-    await deploying;
+    await asking;
     return { cell: cell.name, hit: false, backMs: 0, faults: [] };
   }
   await installation.up();
   const backMs = performance.now() - killedAt;
+  if (cell.afterwards) await tell(scene, cell.afterwards);
   const rollout = await installation.ended(seen.id, endMs);
-  await deploying.catch(() => undefined);
+  await asking.catch(() => undefined);
   return { cell: cell.name, hit: true, backMs, faults: await faultsOf(scene, { rollout, cell, version, live }) };
+}
+
+const tell = async ({ installation }: Scene, verb: string): Promise<unknown> =>
+  await installation.api('POST', `${production}/rollout/${verb}`);
+
+/** Starts the rollout that is watched, and follows it to its end. */
+async function start({ installation, repository }: Scene, cell: Cell): Promise<void> {
+  if (cell.kind === 'rollback') {
+    const { rolloutId } = await installation.api<AcceptedBody>('POST', `${production}/rollbacks`, { force: true });
+    await installation.ended(rolloutId, endMs);
+  } else {
+    await installation.cli('deploy', repository.folder, '--json');
+  }
 }
 
 interface Ended {
@@ -91,7 +88,7 @@ async function faultsOf(scene: Scene, { rollout, cell, version, live }: Ended): 
   const faults: string[] = [];
   if (rollout.phase !== cell.ends)
     faults.push(`ended as ${rollout.phase} instead of ${cell.ends}: ${rollout.reason?.message ?? 'no reason'}`);
-  const wanted = rollout.phase === 'succeeded' ? version : live;
+  const wanted = rollout.phase === 'succeeded' && cell.kind !== 'rollback' ? version : live;
   const served = await ask(scene.http, '/');
   if (served?.app !== wanted) faults.push(`version ${served?.app} serves instead of ${wanted}`);
   const runs = (await ask(scene.http, '/api/migrations'))?.body.split('\n').filter((line) => line === version).length;

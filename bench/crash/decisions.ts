@@ -1,9 +1,14 @@
 import Sqlite from 'libsql';
+import type { Rollout } from '../../src/domain/rollout/state.ts';
 
 /** What the store says of a rollout at an instant: the decision, and what is still to be done for it. */
 export interface Decision {
   readonly id: string;
+  readonly kind: 'deploy' | 'rollback';
   readonly phase: string;
+  /** Index of the step of traffic that is, or is being, served; -1 before the first. */
+  readonly step: number;
+  readonly stepServed: boolean;
   /** Types of the effects that are committed and have not been answered. */
   readonly outstanding: readonly string[];
 }
@@ -11,20 +16,20 @@ export interface Decision {
 /** Reads an installation's decisions behind the control plane's back, so that it can be killed right between two of them. */
 export class Decisions {
   readonly #database: Sqlite.Database;
-  readonly #active: Sqlite.Statement;
+  readonly #newest: Sqlite.Statement;
 
   constructor(file: string) {
     this.#database = new Sqlite(file);
     this.#database.exec('PRAGMA busy_timeout = 1000; PRAGMA query_only = ON');
-    this.#active = this.#database.prepare('SELECT document FROM rollout WHERE active = 1 ORDER BY id DESC LIMIT 1');
+    this.#newest = this.#database.prepare('SELECT document FROM rollout ORDER BY id DESC LIMIT 1');
   }
 
-  /** The newest rollout that has not ended. */
-  active(): Decision | undefined {
-    const [row] = this.#active.all() as { document: string }[];
+  /** The newest rollout, also when it has ended. */
+  newest(): Decision | undefined {
+    const [row] = this.#newest.all() as { document: string }[];
     if (!row) return undefined;
-    const rollout = JSON.parse(row.document) as { id: string; phase: string; outstanding: { effect: { type: string } }[] };
-    return { id: rollout.id, phase: rollout.phase, outstanding: rollout.outstanding.map(({ effect }) => effect.type) };
+    const { id, kind, phase, step, stepServed, outstanding } = JSON.parse(row.document) as Rollout;
+    return { id, kind, phase, step, stepServed, outstanding: outstanding.map(({ effect }) => effect.type) };
   }
 
   /**
@@ -44,7 +49,7 @@ export class Decisions {
         resolve(decision);
       };
       const timer = setInterval(() => {
-        const decision = this.active();
+        const decision = this.newest();
         if (!decision || !matches(decision)) return;
         act(decision);
         end(decision);
