@@ -67,6 +67,22 @@ describe('a build', () => {
   });
 });
 
+test('a command-line program beside an app is no worker, since it ends by itself', async () => {
+  const files = {
+    'package.json': pkg({ workspaces: ['apps/*'] }),
+    'apps/api/package.json': pkg({ dependencies: { hono: '4' }, scripts: { start: 'node server.js' } }),
+    'apps/cli/package.json': pkg({ dependencies: { commander: '12' }, scripts: { start: 'node cli.js' } }),
+    'apps/jobs/package.json': pkg({ dependencies: { bullmq: '5' }, scripts: { start: 'node jobs.js' } }),
+  };
+  const found = await services(files);
+  expect(Object.keys(found).sort()).toEqual(['api', 'jobs']);
+  expect(found.jobs?.kind).toBe('worker');
+});
+
+test('a repository with nothing but a Dockerfile is told that it was not used', async () => {
+  await expect(loadAppSpec(memoryReader({ Dockerfile: 'FROM scratch' }))).rejects.toThrow(/Dockerfile was not used/);
+});
+
 describe('a framework', () => {
   const kit = (adapter: string): Record<string, string> => ({
     'package.json': pkg({

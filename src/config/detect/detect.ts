@@ -38,7 +38,7 @@ export async function detect(reader: RepositoryReader): Promise<Detection> {
   if (site !== undefined) return plain(site);
   throw new SignalboxError(
     'NOTHING_DETECTED',
-    `No app was recognised in ${reader.folderName}: looked for a Procfile, a package.json with a start script or a site build, a Python server (FastAPI, Flask, Django), and an index.html.`,
+    `No app was recognised in ${reader.folderName}: looked for a Procfile, a package.json with a start script or a site build, a Python server (FastAPI, Flask, Django), and an index.html.${root.has('Dockerfile') ? ' Its Dockerfile was not used: containers are not built yet.' : ''}`,
     { details: { files: files.length, dockerfile: root.has('Dockerfile') } },
   );
 }

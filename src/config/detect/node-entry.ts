@@ -88,3 +88,9 @@ function entryFile(
       : found(`node dist/${file.replace(/^src\//, '').replace(/\.ts$/, '.js')}`, file)
     : found(`npx ${runner} ${file}`, file);
 }
+
+const commandLines = ['@clack/prompts', '@inquirer/prompts', '@oclif/core', 'commander', 'inquirer', 'oclif', 'prompts', 'yargs'];
+
+/** Whether a package that opens no port is a program for the command line, which ends by itself, rather than a worker. */
+export const isCommandLine = (manifest: PackageJson): boolean =>
+  manifest.bin || commandLines.some((name) => manifest.runtime.has(name));

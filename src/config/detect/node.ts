@@ -1,7 +1,7 @@
 import type { DetectedService, Finding } from './finding.ts';
 import { codeOf, type Folder, type SourceText } from './folder.ts';
 import { nodeBuild } from './node-build.ts';
-import { nodeEntry } from './node-entry.ts';
+import { isCommandLine, nodeEntry } from './node-entry.ts';
 import { packagesOf, readPackageJson } from './package-json.ts';
 import { findFixedPort, findHealth, findPersist } from './probe.ts';
 import { missingVariableFiles } from './start-script.ts';
@@ -95,6 +95,7 @@ export async function detectNode(folder: Folder, workspaceRoot?: Folder): Promis
   if (entry === undefined) return undefined;
   const listens =
     entry.listens || servers.some((name) => dependencies.has(name)) || sources.some(({ text }) => listensInCode.test(text));
+  if (!listens && isCommandLine(manifest)) return undefined;
   const health = listens ? findHealth(folder, sources) : undefined;
   const kept = findPersist(folder, sources);
   const port = listens ? findFixedPort(folder, sources) : undefined;

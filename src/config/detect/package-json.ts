@@ -12,6 +12,8 @@ export interface PackageJson {
   readonly majors: ReadonlyMap<string, number>;
   readonly packageManager: string | undefined;
   readonly workspaces: boolean;
+  /** It installs a command. */
+  readonly bin: boolean;
 }
 
 /** Null when there is none or it is no JSON object. */
@@ -31,6 +33,7 @@ export async function readPackageJson(folder: Folder): Promise<PackageJson | nul
     majors: majorsOf({ ...record(parsed.devDependencies), ...record(parsed.dependencies) }),
     packageManager: typeof parsed.packageManager === 'string' ? parsed.packageManager : undefined,
     workspaces: parsed.workspaces !== undefined,
+    bin: parsed.bin !== undefined,
   };
 }
 
