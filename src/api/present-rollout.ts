@@ -24,13 +24,15 @@ export function presentRollout(facts: RolloutFacts): RolloutBody {
   const [app = '', environment = ''] = rollout.environment.split('/');
   const reason = rollout.reason === null ? {} : { reason: presentReason(rollout.reason) };
   const said = verdictOf(rollout);
+  // Known for sure only when traffic moves; until then it is what served when the rollout was planned.
+  const from = rollout.trafficMoved ? rollout.from : rollout.plan.from;
   return {
     id: rollout.id,
     app,
     environment,
     kind: rollout.kind,
     release: releaseName(rollout.release),
-    from: rollout.from === null ? null : releaseName(rollout.from),
+    from: from === null ? null : releaseName(from),
     sha: release?.sha ?? '',
     subject: release?.subject ?? '',
     phase: rollout.phase,

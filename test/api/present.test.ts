@@ -103,6 +103,11 @@ describe('a rollout as its body', () => {
       presentRollout({ rollout: rollout(two, changes, { live: one }), release: two, environment, phases: [], now: later(5000) }),
     );
 
+  it('names the release that goes on serving when it fails before any traffic was moved', () => {
+    expect(bodyOf({ phase: 'failed', from: null, trafficMoved: false }).from).toBe('v1');
+    expect(bodyOf({ phase: 'rolled-back', from: null, trafficMoved: true }).from).toBeNull();
+  });
+
   it('is live from the moment every worker serves it until it is taken back', () => {
     expect(bodyOf({ phase: 'shifting', step: 0, stepServed: false }).live).toBe(false);
     expect(bodyOf({ phase: 'shifting', step: 0, stepServed: true }).live).toBe(true);
