@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { bootId, isAlive, livingProcesses, markedProcesses, type ProcessIdentity, readStat } from './processes.ts';
+import { bootId, isAlive, type Look, livingProcesses, lookAround, type ProcessIdentity, readStat } from './processes.ts';
 
 export interface Ending {
   /** Leader of the process group; null when it has ended already. */
@@ -52,17 +52,20 @@ export async function endProcesses(ending: Ending): Promise<void> {
   }
 }
 
-/** Pids of everything that still runs of it. */
-export const processesOf = async (ending: Omit<Ending, 'graceMs'>): Promise<number[]> =>
-  (await find(ending)).map(({ pid }) => pid);
+async function find(sought: Omit<Ending, 'graceMs'>): Promise<ProcessIdentity[]> {
+  const { marked } = await lookAround();
+  // Reading markers takes its time: who was born meanwhile belongs to it by the group at least.
+  return processesOf(sought, { marked, living: livingProcesses() });
+}
 
-async function find({ main, marker, members }: Omit<Ending, 'graceMs'>): Promise<ProcessIdentity[]> {
-  const marked = new Set((await markedProcesses()).flatMap((found) => (found.marker === marker ? [found.process.pid] : [])));
-  for (const pid of members()) marked.add(pid);
+/** Everything of it among what runs. */
+export function processesOf({ main, marker, members }: Omit<Ending, 'graceMs'>, { marked, living }: Look): ProcessIdentity[] {
+  const known = new Set(marked.flatMap((found) => (found.marker === marker ? [found.process.pid] : [])));
+  for (const pid of members()) known.add(pid);
   // The group's number is only known to be ours while its leader lives: afterwards it may be given to somebody else.
   const group = main && isAlive(main) ? main.pid : null;
-  return livingProcesses()
-    .filter(({ pid, stat }) => stat.group === group || marked.has(pid))
+  return living
+    .filter(({ pid, stat }) => stat.group === group || known.has(pid))
     .map(({ pid, stat }) => ({ pid, startTime: stat.startTime, bootId: bootId() }));
 }
 

@@ -89,7 +89,7 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
     if (!cage && memoryMb !== undefined) {
       context.memory.watch(id, {
         limitBytes: memoryMb * 1024 * 1024,
-        pids: () => processesOf({ main: process, marker, members }),
+        processes: (look) => processesOf({ main: process, marker, members }, look),
         exceeded: () => {
           overLimit = true;
           note(record.spec.logFile, `memory limit of ${memoryMb} MiB exceeded, restarting`);

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ownMemory } from './processes.ts';
+import { type Look, lookAround, ownMemory, type ProcessIdentity } from './processes.ts';
 
 export interface ResourceLimits {
   /** MiB. */
@@ -131,12 +131,16 @@ function cage(folders: readonly string[], kills: () => number): Cage {
   };
 }
 
+export interface MemoryRequest {
+  readonly limitBytes: number;
+  /** Those of what runs that count. */
+  readonly processes: (look: Look) => readonly ProcessIdentity[];
+  /** Called once, when they together hold more than the limit of their own. */
+  readonly exceeded: () => void;
+}
+
 export interface MemoryWatch {
-  /** `exceeded` is called once when the processes together hold more than `limitBytes` of their own. */
-  watch(
-    id: string,
-    request: { readonly limitBytes: number; readonly pids: () => Promise<readonly number[]>; readonly exceeded: () => void },
-  ): void;
+  watch(id: string, request: MemoryRequest): void;
   unwatch(id: string): void;
 }
 
@@ -144,12 +148,13 @@ export interface MemoryWatch {
 const sampleMs = 2000;
 
 export function openMemoryWatch(): MemoryWatch {
-  const watched = new Map<string, Parameters<MemoryWatch['watch']>[1]>();
+  const watched = new Map<string, MemoryRequest>();
   let timer: NodeJS.Timeout | undefined;
   const sample = async (): Promise<void> => {
-    for (const [id, { limitBytes, pids, exceeded }] of watched) {
-      if ((await pids()).reduce((sum, pid) => sum + ownMemory(pid), 0) <= limitBytes || !watched.delete(id)) continue;
-      exceeded();
+    const look = await lookAround();
+    for (const [id, { limitBytes, processes, exceeded }] of watched) {
+      const held = processes(look).reduce((sum, { pid }) => sum + ownMemory(pid), 0);
+      if (held > limitBytes && watched.delete(id)) exceeded();
     }
     timer = undefined;
     schedule();

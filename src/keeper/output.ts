@@ -146,38 +146,43 @@ function sizeOf(file: string): number {
 }
 
 const block = 256 * 1024;
+/** Of the copy's bound; the rest is for what is added while it is made. */
+const keptShare = 0.75;
 
-/** Copies the newest `bytes` away and truncates. When the copy cannot be made (full disk) the file is truncated all the same. */
+/** Copies the newest lines away, `bytes` at most, and truncates. When the copy cannot be made (full disk) the file is truncated all the same. */
 function rotate(file: string, bytes: number): void {
+  const draft = `${file}.1.tmp`;
   const from = openSync(file, 'r+');
   try {
     try {
-      copyTail(from, `${file}.1`, bytes);
+      copyTail(from, draft, bytes);
     } finally {
+      // Before the copy gets its name, which may wait for the disk: what is added between copy and cut is lost.
       ftruncateSync(from, 0);
     }
+    renameSync(draft, `${file}.1`);
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    throw cause;
   } finally {
     closeSync(from);
   }
 }
 
-function copyTail(from: number, target: string, bytes: number): void {
-  const draft = `${target}.tmp`;
+function copyTail(from: number, draft: string, bytes: number): void {
   const to = openSync(draft, 'w', 0o600);
   try {
     const buffer = Buffer.allocUnsafe(block);
     const { size } = fstatSync(from);
-    for (let at = Math.max(0, size - bytes); at < size; ) {
-      const read = readSync(from, buffer, 0, Math.min(block, size - at), at);
+    // To where it ends by then, not where it ended at first: a flood goes on meanwhile.
+    const first = Math.max(0, size - Math.floor(bytes * keptShare));
+    for (let at = first; at < first + bytes; ) {
+      const read = readSync(from, buffer, 0, Math.min(block, first + bytes - at), at);
       if (read === 0) break;
       writeSync(to, buffer, 0, read);
       at += read;
     }
-  } catch (cause) {
-    rmSync(draft, { force: true });
-    throw cause;
   } finally {
     closeSync(to);
   }
-  renameSync(draft, target);
 }

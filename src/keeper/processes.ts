@@ -71,9 +71,14 @@ export function ownMemory(pid: number): number {
   return (kib('RssAnon') + kib('RssShmem')) * 1024;
 }
 
+export interface LivingProcess {
+  readonly pid: number;
+  readonly stat: ProcessStat;
+}
+
 /** Every process of the machine that has not ended, except this one. */
-export function livingProcesses(): { readonly pid: number; readonly stat: ProcessStat }[] {
-  const found: { pid: number; stat: ProcessStat }[] = [];
+export function livingProcesses(): LivingProcess[] {
+  const found: LivingProcess[] = [];
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
@@ -96,10 +101,22 @@ const markers = new Map<
   { readonly startTime: number; marker: string | null | undefined; readonly read: Promise<void> }
 >();
 
+export interface MarkedProcess {
+  readonly process: ProcessIdentity;
+  readonly stat: ProcessStat;
+  readonly marker: string;
+}
+
+/** What runs on the machine, by one look: looks are dear where much runs. */
+export interface Look {
+  readonly living: readonly LivingProcess[];
+  readonly marked: readonly MarkedProcess[];
+}
+
 /** Living processes that carry a marker, with it. */
-export async function markedProcesses(): Promise<
-  { readonly process: ProcessIdentity; readonly stat: ProcessStat; readonly marker: string }[]
-> {
+export const markedProcesses = async (): Promise<readonly MarkedProcess[]> => (await lookAround()).marked;
+
+export async function lookAround(): Promise<Look> {
   const living = livingProcesses();
   const there = new Set(living.map(({ pid }) => pid));
   for (const pid of markers.keys()) if (!there.has(pid)) markers.delete(pid);
@@ -120,10 +137,11 @@ export async function markedProcesses(): Promise<
     return [read];
   });
   if (reads.length > 0) await atMost(Promise.all(reads), patienceMs);
-  return living.flatMap(({ pid, stat }) => {
+  const marked = living.flatMap(({ pid, stat }) => {
     const marker = markers.get(pid)?.marker;
     return typeof marker === 'string' ? [{ process: { pid, startTime: stat.startTime, bootId: bootId() }, stat, marker }] : [];
   });
+  return { living, marked };
 }
 
 /**

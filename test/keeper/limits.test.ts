@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openCages, openMemoryWatch } from '../../src/keeper/limits.ts';
+import { identify } from '../../src/keeper/processes.ts';
 import { type Home, makeHome, running, stateOf, until } from './harness.ts';
 
 let home: Home;
@@ -31,8 +32,9 @@ describe('limits', () => {
   it('are sampled where the kernel offers no groups', async () => {
     const watch = openMemoryWatch();
     const held = Buffer.alloc(64 * 1024 * 1024, 1);
+    const self = identify(process.pid);
     await new Promise<void>((resolve) => {
-      watch.watch('web.1', { limitBytes: 32 * 1024 * 1024, pids: () => Promise.resolve([process.pid]), exceeded: resolve });
+      watch.watch('web.1', { limitBytes: 32 * 1024 * 1024, processes: () => (self ? [self] : []), exceeded: resolve });
     });
     expect(held.length).toBeGreaterThan(0);
   });
