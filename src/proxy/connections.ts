@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Client } from 'undici';
+import Client from 'undici/lib/dispatcher/client.js';
 import { connector } from './connector.ts';
 
 /** What is kept back from an advertised keep-alive: time for the peer's close to travel. */

@@ -20,6 +20,7 @@ export class EndpointState {
   #failures = 0;
   #ejections = 0;
   #ejectedUntil = 0;
+  #refusesSince: number | undefined;
 
   constructor(endpoint: Endpoint, connectTimeoutMs: number) {
     this.instance = endpoint.instance;
@@ -39,7 +40,14 @@ export class EndpointState {
 
   succeeded(): void {
     this.#failures = 0;
+    this.#refusesSince = undefined;
     if (this.#ejections > 0 && performance.now() > this.#ejectedUntil + slowReturnMs) this.#ejections = 0;
+  }
+
+  /** A connection was refused. @returns when the first one was, since it last answered. */
+  refused(): number {
+    this.#refusesSince ??= performance.now();
+    return this.#refusesSince;
   }
 
   /** A refused, reset or timed-out connection; answers of the app, also 5xx, are no reason to doubt the instance. */

@@ -6,7 +6,7 @@ import { DirectAttempt } from './direct-attempt.ts';
 import { type EndpointState, pickEndpoint } from './endpoints.ts';
 import { EventBoundary } from './event-stream.ts';
 import { answerOurselves, type OwnAnswer } from './pages.ts';
-import type { Placement } from './placement.ts';
+import { type Placement, place } from './placement.ts';
 import { PooledAttempt } from './pooled-attempt.ts';
 import type { InFlight, PoolState } from './pools.ts';
 import { type RequestHead, requestIdOf } from './request-head.ts';
@@ -15,6 +15,14 @@ import { gatheredBytes, giveBackBody, Upload, type UploadFault } from './upload.
 
 /** Tries on one pool, the first included. */
 const mostAttempts = 3;
+/**
+ * How long after its first refused connection an instance is hoped for: restarted, or replaced by another release in the table.
+ * Requests that met nobody wait as long and are tried again; later ones are refused at once.
+ */
+const gapMs = 2_000;
+const gapRetryMs = 50;
+/** Requests of a pool at most that wait for the end of a gap. */
+const mostWaiting = 512;
 /** Up to this size a whole body is joined with its head. */
 const oneWriteBytes = 8 * 1024;
 /** How long a cut event stream may take to end its present event. */
@@ -46,7 +54,10 @@ export class Exchange implements InFlight, AttemptSink {
   #attempt: Attempt | undefined;
   #attempts = 0;
   #tried: EndpointState[] = [];
+  /** Another release than the one that was asked answers. */
   #rescuing = false;
+  /** Waits, or has waited, for the end of a gap. */
+  #waited = false;
   #errorCounted = false;
   #settled = false;
   #upload: Upload | undefined;
@@ -229,7 +240,7 @@ export class Exchange implements InFlight, AttemptSink {
     const { endpoint } = this.#attempt as Attempt;
     if (this.#settled) return;
     const stale = failure.reused && failure.kind === 'reset';
-    if (!stale) endpoint.failed();
+    if (!stale && !this.#waited) endpoint.failed();
     if (this.#res.headersSent) {
       this.#countError();
       this.#dropped();
@@ -256,7 +267,38 @@ export class Exchange implements InFlight, AttemptSink {
       this.#try();
       return;
     }
+    if (failure.kind === 'refused' && this.#mayWait(endpoint)) {
+      if (!this.#waited) this.#countResent();
+      this.#waited = true;
+      setTimeout(() => this.#afterGap(failure), gapRetryMs);
+      return;
+    }
     this.#fail(answers[failure.kind]);
+  }
+
+  /** No instance has seen anything of it, it can be sent whole again, and the gap is young. */
+  #mayWait(endpoint: EndpointState): boolean {
+    const whole = this.#upload === undefined && this.#placement.counter !== undefined;
+    const young = performance.now() - endpoint.refused() < gapMs;
+    return whole && young && this.#pool.active.size <= mostWaiting && !this.#context.finishing;
+  }
+
+  /** Tries again under the present table: the same instances, or those of the release that has taken over. */
+  #afterGap(failure: Failure): void {
+    if (this.#settled) return;
+    const placed = place(this.#context, this.#head, this.#req.url ?? '/');
+    const { path, prefix } = this.#placement;
+    if (!('go' in placed) || placed.go.path !== path || placed.go.prefix !== prefix || placed.go.pool.site) {
+      this.#fail(answers[failure.kind]);
+      return;
+    }
+    if (placed.go.pool !== this.#pool) {
+      this.#rescueBy(placed.go.pool);
+      return;
+    }
+    this.#tried = [];
+    this.#attempts = 0;
+    this.#try();
   }
 
   /** The drain's deadline: no head yet -> 504; an event stream ends after its present event; anything else is reset. */
@@ -294,10 +336,10 @@ export class Exchange implements InFlight, AttemptSink {
     this.#settle();
   }
 
-  /** The canary failed; the stable release answers, the canary keeps the blame. */
+  /** The release that was asked failed; another one answers, the first keeps the blame. */
   #rescueBy(pool: PoolState): void {
     const { counter } = this.#placement;
-    if (counter) counter.rescued += 1;
+    if (counter && !this.#rescuing) counter.rescued += 1;
     this.#rescuing = true;
     this.#pool.release(this);
     this.#pool = pool;

@@ -124,8 +124,12 @@ describe('held traffic', () => {
       return answer?.status === 503;
     });
     leaving.destroy();
+    const connections = async () => (await bench.worker.control.call('stats', {})).connections;
+    await until('it is gone', async () => (await connections()) === 0);
     const next = ask({ port: bench.port, path: '/who' });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until('the next one is there', async () => (await connections()) === 1);
+    const surplus = await ask({ port: bench.port });
+    expect([surplus.status, JSON.parse(surplus.body).code]).toEqual([503, 'HOLD_QUEUE_FULL']);
     await commit(2);
     expect((await next).status).toBe(200);
   });

@@ -44,14 +44,57 @@ describe('resend', () => {
     await serve(1, resetting);
     expect((await ask({ port: bench.port, path: '/' })).status).toBe(502);
     await serve(2, resetting, alive);
-    const statuses: number[] = [];
-    while (!statuses.includes(502) && statuses.length < 40)
-      statuses.push((await ask({ port: bench.port, path: '/who', method: 'POST', body: 'x' })).status);
-    expect(statuses.at(-1)).toBe(502);
+    // Whichever of the two is drawn: what the first one reset may not be executed by the other.
+    const post = async (nonce: string) =>
+      (await ask({ port: bench.port, path: `/once?nonce=${nonce}`, method: 'POST', body: 'x' })).status;
+    const statuses = new Map<string, number>();
+    while (![...statuses.values()].includes(502) && statuses.size < 40) {
+      const nonce = `reset-${statuses.size}`;
+      statuses.set(nonce, await post(nonce));
+    }
+    const { posts } = await alive.stats();
+    expect([...statuses].map(([nonce, got]) => [got, posts[nonce] ?? 0])).toEqual(
+      [...statuses.keys()].map((_, index) => (index === statuses.size - 1 ? [502, 0] : [200, 1])),
+    );
     for (let i = 0; i < 8; i += 1) expect((await ask({ port: bench.port, path: '/who' })).body).toBe('alive');
     const { errors, dropped } = await bench.counts('v1');
     expect(errors).toBeGreaterThanOrEqual(2);
     expect(dropped).toBe(2);
+  });
+  test('a request that meets nobody waits for the restarted instance, any method: only its release is blamed', async () => {
+    const first = await startApp('first');
+    await first.kill();
+    await serve(1, nobody(first.port));
+    const asked = ['GET', 'POST', 'DELETE'].map((method) =>
+      ask({ port: bench.port, path: '/who', method, ...(method === 'POST' ? { body: 'x' } : {}) }),
+    );
+    await until('all have met nobody', async () => (await bench.counts('v1')).errors === 3);
+    await startApp('second', { port: first.port });
+    for (const { status, body } of await Promise.all(asked)) expect([status, body]).toEqual([200, 'second']);
+    expect(await bench.counts('v1')).toMatchObject({ requests: 3, errors: 3, resent: 3, dropped: 0, inFlight: 0 });
+  });
+  test('a request that meets nobody is answered by the release that takes over', async () => {
+    const gone = await startApp('gone');
+    await gone.kill();
+    await serve(1, nobody(gone.port));
+    const asked = [ask({ port: bench.port, path: '/who' }), ask({ port: bench.port, path: '/who', method: 'POST', body: 'x' })];
+    await until('both have met nobody', async () => (await bench.counts('v1')).errors === 2);
+    const releases = { v0: { apps: [alive] }, v1: { apps: [nobody(gone.port)], weight: 0, role: 'canary' as const } };
+    await bench.commit(tableOf({ version: 2, splits: [{ releases }] }));
+    for (const { status, body } of await Promise.all(asked)) expect([status, body]).toEqual([200, 'alive']);
+    expect(await bench.counts('v1')).toMatchObject({ requests: 2, errors: 2, rescued: 2, dropped: 0, inFlight: 0 });
+  });
+  test('when nobody comes within 2 s the requests are 502, and those that follow are so at once', async () => {
+    const gone = await startApp('gone');
+    await gone.kill();
+    await serve(1, nobody(gone.port));
+    const from = performance.now();
+    expect((await ask({ port: bench.port })).status).toBe(502);
+    expect(performance.now() - from).toBeGreaterThan(1_900);
+    const then = performance.now();
+    for (let i = 0; i < 10; i += 1) expect((await ask({ port: bench.port })).status).toBe(502);
+    expect(performance.now() - then).toBeLessThan(1_900);
+    expect(await bench.counts('v1')).toMatchObject({ requests: 11, errors: 11, resent: 1, dropped: 11, inFlight: 0 });
   });
   test('a time-out is not tried again: 504', async () => {
     await serve(1, alive, { ...alive.endpoint, instance: 'second' as never });

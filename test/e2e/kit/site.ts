@@ -20,6 +20,9 @@ export interface Attempt {
   readonly outcome: DeployOutcome;
 }
 
+/** Requests that `visit` has in flight at most. */
+export const visitors = 6;
+
 /** An installation, a folder for repositories, and the ways tests look at both. */
 export interface Site {
   readonly installation: Installation;
@@ -90,7 +93,7 @@ export async function openSite(environment: Readonly<Record<string, string>> = {
         hostHeader: host,
         mix: [{ name: 'visit', weight: 1, method: 'GET', path, check: 'status' }],
         rate: 60,
-        connections: 6,
+        connections: visitors,
         newConnections: 0.3,
         appHeader: null,
       }),
