@@ -111,6 +111,8 @@ export interface WorkloadLevel {
   readonly fault: { readonly code: string; readonly message: string } | null;
   /** Ends by themselves seen since it is watched. */
   readonly crashes: number;
+  /** Crashes that the runtime has on record of the instances there are now; also from before anybody watched. */
+  readonly recordedCrashes: number;
   /** How the last of them ended. */
   readonly lastExit: string | null;
 }

@@ -100,10 +100,14 @@ export function createController({ plant, clock, evidence }: ControllerPorts): C
     return released?.releaseCommand ? { [service]: released.releaseCommand.inputsHash } : {};
   };
 
-  /** Adds the app's own words to a new reason that names a service and has none. */
+  /**
+   * Adds the app's own words to a reason that names a service and has none; while traffic is on its way back, not yet: nobody
+   * waits for a log with requests failing.
+   */
   async function withEvidence(before: Rollout, after: Rollout): Promise<Rollout> {
     const { reason } = after;
-    if (!reason?.service || reason.log || reason === before.reason) return after;
+    const late = before.phase === 'rolling-back' && isTerminal(after.phase);
+    if (!reason?.service || reason.log || after.phase === 'rolling-back' || (reason === before.reason && !late)) return after;
     return { ...after, reason: { ...reason, log: await evidence(after, reason.service) } };
   }
 

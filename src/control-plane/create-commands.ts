@@ -4,7 +4,7 @@ import type { Release } from '../domain/release.ts';
 import { describePlan } from '../domain/rollout/plan.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
-import { environmentKey, type ReleaseId, releaseId } from '../domain/values.ts';
+import { environmentKey, millis, type ReleaseId, releaseId } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Freezer } from '../ports/freezer.ts';
@@ -32,6 +32,8 @@ export interface CommandPorts {
 
 /** Rollouts looked through for the last good release. */
 const lookBack = 100;
+/** How long whoever asks for another traffic mode waits for the proxy. */
+const publishPatience = millis(15_000);
 
 export function createCommands(ports: CommandPorts): Commands {
   const { plant, controller, acceptance, publisher, store, source, freezer, builder, clock } = ports;
@@ -77,6 +79,24 @@ export function createCommands(ports: CommandPorts): Commands {
         );
       }
     }
+  }
+
+  /** @throws DATA_PLANE_UNAVAILABLE; the decision stands all the same. */
+  function servedSoon(key: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(publishPatience, () =>
+        reject(
+          new SignalboxError(
+            'DATA_PLANE_UNAVAILABLE',
+            `The decision on ${key} is on record, but not every proxy worker serves it after ${publishPatience / 1000} s; it goes on being tried.`,
+          ),
+        ),
+      );
+      void publisher.ensure().then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   function target(of: SteerTarget): Rollout {
@@ -139,7 +159,7 @@ export function createCommands(ports: CommandPorts): Commands {
         };
         return { draft: { environments: [revise(environment, { traffic })], events: [event] }, result: undefined };
       });
-      await publisher.ensure();
+      await servedSoon(key);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { catalogue, SignalboxError } from '../domain/errors.ts';
 import { resolveReferences } from '../domain/links.ts';
 import type { Release, ReleasedService, Workload } from '../domain/release.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
@@ -36,20 +37,22 @@ export interface ExecutorPorts {
   readonly onFault: (error: unknown) => void;
 }
 
-type Outcome = RolloutEvent;
-
 /** Longest wait for one smoke answer. A first page may be compiled or connect to its database. */
 const smokeTimeout = millis(10_000);
 /** A check fails only when it failed this often in a row. */
 const smokeAttempts = 3;
 const smokePause = millis(300);
+/** How long builds that cannot even begin are tried again. */
+const buildPatience = 120_000;
+/** What `Runtime.run` refuses before anything was started. */
+const neverStarted: ReadonlySet<string> = new Set(['START_FAILED', 'ARTIFACT_MISSING']);
 
 export function createExecutor(ports: ExecutorPorts): Executor {
   const { plant, builder, runtime, dataPlane, prober, publisher, addresses, clock } = ports;
   const running = new Map<string, AbortController>();
   let stopped = false;
 
-  async function carryOut(id: string, effect: Effect, rollout: Rollout, signal: AbortSignal): Promise<Outcome> {
+  async function carryOut(id: string, effect: Effect, rollout: Rollout, signal: AbortSignal): Promise<RolloutEvent> {
     const release = plant.releases().get(rollout.release);
     if (!release) throw new Error(`Release ${rollout.release} is not on record.`);
     switch (effect.type) {
@@ -57,13 +60,11 @@ export function createExecutor(ports: ExecutorPorts): Executor {
         return build(id, rollout, release, signal);
       case 'release-command':
         return releaseCommand({ id, service: effect.service, rollout, release, signal });
-      case 'smoke-candidate': {
+      case 'smoke-candidate':
         await publisher.ensure();
-        const address = dataPlane.candidate(release.id, plant.environment(rollout.environment)?.candidateToken ?? '');
-        return smoke(id, release, rollout.plan.smoke, address);
-      }
+        return smoke(id, release, rollout.plan.smoke, candidateOf(rollout, release));
       case 'smoke-route':
-        return smoke(id, release, rollout.plan.smoke, { baseUrl: await addresses.http(), headers: {} });
+        return smoke(id, release, rollout.plan.smoke, await routeOf(rollout, release));
       case 'warm-up':
         await ports.untilServable(rollout, signal);
         return { type: 'warmed-up', effect: id };
@@ -73,7 +74,16 @@ export function createExecutor(ports: ExecutorPorts): Executor {
     }
   }
 
-  async function build(id: string, rollout: Rollout, release: Release, signal: AbortSignal): Promise<Outcome> {
+  const candidateOf = (rollout: Rollout, release: Release) =>
+    dataPlane.candidate(release.id, plant.environment(rollout.environment)?.candidateToken ?? '');
+
+  /** While a person holds or stops the traffic the public route answers nobody, and that is not the release's fault. */
+  const routeOf = async (rollout: Rollout, release: Release) =>
+    plant.environment(rollout.environment)?.traffic.kind === 'open'
+      ? { baseUrl: await addresses.http(), headers: {} }
+      : candidateOf(rollout, release);
+
+  async function build(id: string, rollout: Rollout, release: Release, signal: AbortSignal): Promise<RolloutEvent> {
     const needed = release.services.filter((s) => rollout.plan.builds.some((b) => b.service === s.service && !b.cached));
     const results = await Promise.all(
       needed.map(async (s) => ({
@@ -100,7 +110,7 @@ export function createExecutor(ports: ExecutorPorts): Executor {
     rollout: Rollout;
     release: Release;
     signal: AbortSignal;
-  }): Promise<Outcome> {
+  }): Promise<RolloutEvent> {
     const { id, service, release, signal } = what;
     const released = release.services.find((s) => s.service === service);
     const command = released?.releaseCommand;
@@ -129,7 +139,7 @@ export function createExecutor(ports: ExecutorPorts): Executor {
     release: Release,
     checks: readonly SmokeCheck[],
     to: { baseUrl: string; headers: Readonly<Record<string, string>> },
-  ): Promise<Outcome> {
+  ): Promise<RolloutEvent> {
     const sights = await Promise.all(checks.map((check) => checkOnce(release, check, to)));
     const failed = sights.find((s) => !s.ok);
     if (!failed) return { type: 'smoke-passed', effect: id };
@@ -175,13 +185,16 @@ export function createExecutor(ports: ExecutorPorts): Executor {
     const control = new AbortController();
     const commanded = effect.type === 'release-command' ? workloadOf(rollout, effect.service) : undefined;
     running.set(id, control);
+    const began = clock.now();
     for (let wait = 250; !control.signal.aborted && !stopped; wait = Math.min(wait * 2, 5000)) {
       try {
-        const outcome = await carryOut(id, effect, rollout, control.signal);
+        const outcome = await carryOut(id, effect, rollout, control.signal).catch((error: unknown) =>
+          givenUp({ id, effect, error, since: clock.now() - began }),
+        );
         if (!control.signal.aborted && !stopped) await ports.report(rollout.id, outcome);
         break;
       } catch (error) {
-        // Whatever it was, the effect is still asked for: it is idempotent, so it is tried again.
+        // The effect is still asked for: it is idempotent, so it is tried again.
         ports.onFault(error);
         await pause(millis(wait));
       }
@@ -248,6 +261,26 @@ function buildReason(service: string, result: { end: string; exitCode: number | 
           : `failed${result.exitCode === null ? '' : ` (exit ${result.exitCode})`}`;
   const code = result.end === 'no-space' ? 'NO_SPACE' : 'BUILD_FAILED';
   return { code, message: `The build of ${service} ${how}.`, service, log: result.tail };
+}
+
+/**
+ * The outcome of an effect that cannot even be carried out: a source that is gone, an artifact that is damaged. Without it the
+ * rollout would prepare for ever. @throws the error itself while trying again may help.
+ */
+function givenUp(what: { id: string; effect: Effect; error: unknown; since: number }): RolloutEvent {
+  const { id, effect, error, since } = what;
+  const known = error instanceof SignalboxError ? error : null;
+  const forGood = known !== null && !catalogue[known.code].retryable && known.code !== 'STALE_EPOCH';
+  const message = error instanceof Error ? error.message : String(error);
+  if (effect.type === 'build' && (forGood || since >= buildPatience))
+    return {
+      type: 'build-failed',
+      effect: id,
+      reason: { code: known?.code ?? 'INTERNAL', message: `Nothing was built: ${message}` },
+    };
+  if (effect.type === 'release-command' && known !== null && neverStarted.has(known.code))
+    return { type: 'command-failed', effect: id, reason: { code: known.code, message, service: effect.service } };
+  throw error;
 }
 
 function commandReason(service: string, run: string, timeout: Millis, result: OneOffResult): Reason {

@@ -30,10 +30,21 @@ export interface InterlockPorts {
 
 const retry = millis(250);
 const longestNap = 1000;
+/** While a clock runs, the time is on record at least this often. */
+const recordEvery = millis(5000);
 
 export function createInterlock({ plant, controller, monitor, signals, clock, onFault }: InterlockPorts): Interlock {
   const { kick, stop } = mergeCalls(turn, fault);
   let cancelTimer = (): void => undefined;
+  let recordTried = clock.now();
+
+  /** So that a crash of this control plane makes at most so much of a watch be watched again. */
+  async function recordTime(): Promise<void> {
+    const runs = plant.rollouts().some((r) => r.deadline !== null);
+    if (!runs || clock.now() - Math.max(plant.recordedAt(), recordTried) < recordEvery) return;
+    recordTried = clock.now();
+    await plant.decide(() => Promise.resolve({ draft: {}, result: undefined }));
+  }
 
   /** Environments side by side: a probe that hangs in one, or a rollout that cannot go on, holds up no other. */
   async function pass(): Promise<void> {
@@ -43,6 +54,7 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
         for (const rollout of plant.rollouts(key)) await turnOf(rollout).catch(fault);
       }),
     );
+    await recordTime();
   }
 
   async function turnOf(rollout: Rollout): Promise<void> {
@@ -101,6 +113,7 @@ export function createInterlock({ plant, controller, monitor, signals, clock, on
       from: from === rollout.release ? null : from,
       fallback: environment.proven === rollout.release ? null : environment.proven,
       baseline: signals.baseline(from),
+      crashes: Object.fromEntries(Object.keys(rollout.health).map((w) => [w, monitor.level(w as WorkloadId).recordedCrashes])),
     };
     const replaced = others(rollout).filter((r) => activePhase(r) === 'baking');
     const given = await controller.apply(

@@ -2,7 +2,7 @@ import { type ReleaseLookup, releasesNeeded } from '../domain/desired.ts';
 import type { EnvironmentState } from '../domain/environment-state.ts';
 import type { Release } from '../domain/release.ts';
 import { isTerminal, type Rollout } from '../domain/rollout/state.ts';
-import { type EnvironmentKey, type Epoch, millis, type ReleaseId, type RolloutId } from '../domain/values.ts';
+import { type EnvironmentKey, type Epoch, type Instant, millis, type ReleaseId, type RolloutId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Change, NewEvent, Store } from '../ports/store.ts';
 
@@ -20,6 +20,8 @@ export interface Plant {
   /** Unfinished ones, oldest first. */
   rollouts(key?: EnvironmentKey): readonly Rollout[];
   rollout(id: RolloutId): Rollout | undefined;
+  /** Time of the newest commit of this control plane: how far the next one's clock is known to have come. */
+  recordedAt(): Instant;
   releases(): ReleaseLookup;
   /** Up to `keptAssetRoots` releases before the present ones, newest first. */
   earlier(): ReadonlyMap<EnvironmentKey, readonly Release[]>;
@@ -40,6 +42,7 @@ export interface PlantPorts {
 
 /** Longest time that what is on disk may differ from what is known. */
 const doubtLasts = millis(1000);
+const pageSize = 500;
 
 export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitted }: PlantPorts): Promise<Plant> {
   const environments = new Map<EnvironmentKey, EnvironmentState>();
@@ -48,10 +51,11 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
   const earlier = new Map<EnvironmentKey, readonly Release[]>();
   /** A commit ended in doubt: what is on disk has to be read again before anything is decided on it. */
   let doubtful = false;
+  let recorded = clock.now();
   await readAll();
 
   async function readAll(): Promise<void> {
-    const [kept, active] = await Promise.all([store.environments(), store.rollouts({ active: true }, { limit: 500 })]);
+    const [kept, active] = await Promise.all([store.environments(), allActive()]);
     environments.clear();
     rollouts.clear();
     for (const environment of kept) environments.set(environment.key, environment);
@@ -59,6 +63,18 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
     await learnReleases();
     for (const key of environments.keys()) earlier.set(key, await store.releases(key, { limit: keptAssetRoots + 2 }));
     doubtful = false;
+  }
+
+  async function allActive(): Promise<readonly Rollout[]> {
+    const all: Rollout[] = [];
+    for (let page = await nextActive(); ; page = await nextActive(all.at(-1)?.id)) {
+      all.push(...page);
+      if (page.length < pageSize) return all;
+    }
+  }
+
+  function nextActive(before?: RolloutId): Promise<readonly Rollout[]> {
+    return store.rollouts({ active: true }, { limit: pageSize, ...(before === undefined ? {} : { before }) });
   }
 
   function neededReleases(): ReadonlySet<ReleaseId> {
@@ -140,6 +156,7 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
     environment: (key) => environments.get(key),
     rollouts: (key) => [...rollouts.values()].filter((r) => key === undefined || r.environment === key).sort(byCreation),
     rollout: (id) => rollouts.get(id),
+    recordedAt: () => recorded,
     releases: () => releases,
     earlier: () => earlier,
     decide: (decide) =>
@@ -148,11 +165,13 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
         const { draft, result } = await decide();
         if (draft) {
           await learnBefore(draft);
-          await store.commit({ ...draft, epoch, at: clock.now() }).catch((error: unknown) => {
+          const at = clock.now();
+          await store.commit({ ...draft, epoch, at }).catch((error: unknown) => {
             doubtful = true;
             clock.after(doubtLasts, clearDoubt);
             throw error;
           });
+          recorded = at;
           take(draft);
         }
         return result;

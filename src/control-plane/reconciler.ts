@@ -44,11 +44,15 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
   const starting = new Set<WorkloadId>();
   const stopping = new Set<WorkloadId>();
   const { kick, stop } = mergeCalls(pass, onFault);
-  let cancelTimer = clock.after(every, kick);
+  /** Set by the first look: nothing is started or stopped before somebody has asked for one. */
+  let cancelTimer = (): void => undefined;
 
   function desired(): readonly DesiredWorkload[] {
     return plant.environments().flatMap((e) => desiredWorkloads(e, plant.rollouts(e.key), plant.releases()));
   }
+
+  /** Asked again after everything that takes time: what is drained or stopped is what no decision and no table leads to now. */
+  const isUnneeded = (id: WorkloadId): boolean => !publisher.leadsTo(id) && !desired().some((d) => d.workload.id === id);
 
   async function pass(): Promise<void> {
     cancelTimer();
@@ -59,7 +63,7 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
     const wantedIds = new Set(wanted.map((d) => d.workload.id));
     for (const d of wanted) startIfNeeded(d, wanted, observed);
     for (const id of new Set(observed.map((o) => o.workload))) {
-      if (!wantedIds.has(id) && !stopping.has(id) && !publisher.leadsTo(id)) void retire(id);
+      if (!wantedIds.has(id) && !stopping.has(id) && isUnneeded(id)) void retire(id);
     }
   }
 
@@ -79,7 +83,9 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
     observed: readonly InstanceObservation[],
   ): boolean {
     const prefix = `${d.workload.app}-${d.workload.environment}-${d.workload.service}-`;
-    const others = observed.filter((o) => o.workload !== d.workload.id && o.workload.startsWith(prefix) && o.state !== 'stopped');
+    const isSibling = (id: WorkloadId): boolean =>
+      id !== d.workload.id && id.startsWith(prefix) && !id.slice(prefix.length).includes('-');
+    const others = observed.filter((o) => isSibling(o.workload) && o.state !== 'stopped');
     return others.some((o) => !wanted.some((w) => w.workload.id === o.workload));
   }
 
@@ -103,9 +109,9 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
     stopping.add(id);
     try {
       const [workload] = await store.workloads([id]);
+      if (!isUnneeded(id)) return;
       await dataPlane.drain(id, workload?.drain ?? millis(30_000), plant.epoch);
-      const neededAgain = desired().some((d) => d.workload.id === id) || publisher.leadsTo(id);
-      if (!neededAgain) {
+      if (isUnneeded(id)) {
         declared.delete(id);
         await runtime.stop(id, { grace: workload?.grace ?? millis(10_000), epoch: plant.epoch });
         if (!desired().some((d) => d.workload.id === id)) await runtime.forget(id);

@@ -35,6 +35,7 @@ const quietReport = 1000;
 /** No snapshot for this long: our own observation is broken. */
 const blindAfter = 5000;
 const baselineRequests = 1000;
+const baselineAge = 7 * 24 * 3_600_000;
 
 export function createSignals({ plant, clock, dataPlane, monitor, send, onFault }: SignalsPorts): Signals {
   /** Crashes already told, by rollout and workload. */
@@ -42,8 +43,11 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
   const startsTold = new Set<string>();
   const lastReport = new Map<string, number>();
   const history = new Map<ReleaseId, { at: number; requests: number; errors: number }[]>();
-  let byRelease = new Map<ReleaseId, ReleaseCounters>();
-  let lastSnapshot = clock.now();
+  /** The adapter counts from zero; rollouts go on from what is on record of the life before. */
+  const onRecord = newestCursors(plant.rollouts());
+  let byRelease = new Map(onRecord);
+  const opened = clock.now();
+  let lastSnapshot = opened;
   let looking = false;
   const { kick: feed, stop } = mergeCalls(tell, onFault);
   const unsubscribe = dataPlane.stats(take);
@@ -62,15 +66,15 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
       });
     }
     for (const [release, now] of sums) remember(release, now);
-    byRelease = sums;
+    byRelease = added(onRecord, sums);
     feed();
   }
 
   function remember(release: ReleaseId, now: ReleaseCounters): void {
-    const points = history.get(release) ?? [];
+    const points = history.get(release) ?? [{ at: opened, requests: 0, errors: 0 }];
     const last = points.at(-1);
     if (last && last.requests === now.requests && last.errors === now.errors) return;
-    if (last && now.requests < last.requests) points.length = 0;
+    if (last && now.requests < last.requests) points.splice(0, points.length, { at: clock.now(), requests: 0, errors: 0 });
     points.push({ at: clock.now(), requests: now.requests, errors: now.errors });
     while (points.length > 2 && now.requests - (points[1]?.requests ?? 0) >= baselineRequests) points.shift();
     history.set(release, points);
@@ -121,7 +125,11 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
       const key = `${rollout.id} ${id}`;
       const told = crashesTold.get(key);
       if (told === undefined || !withTraffic) crashesTold.set(key, level.crashes);
-      const crashed = withTraffic ? told !== undefined && level.crashes > told : level.crashes >= startAttempts;
+      const seen = withTraffic ? told !== undefined && level.crashes > told : level.crashes >= startAttempts;
+      // Well again, and yet it has crashed since it got traffic: while no control plane ran.
+      const unseen =
+        withTraffic && rollout.kind === 'deploy' && level.recordedCrashes > (rollout.crashesAtClearance[id] ?? Infinity);
+      const crashed = seen || unseen;
       if (crashed) {
         const times = withTraffic ? ' while it had traffic' : ` at its start, ${level.crashes} times in a row`;
         const reason: Reason = {
@@ -135,7 +143,7 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
         events.push({ type: 'healthy', workload: id });
       } else if (!level.healthy && (known.healthy || known.reason?.message !== (level.detail ?? known.reason?.message))) {
         const reason: Reason = { code: 'INSTANCE_UNHEALTHY', message: level.detail ?? 'not healthy', ...named };
-        if (phase === 'starting' || (known.healthy && level.judged)) events.push({ type: 'unhealthy', workload: id, reason });
+        if (isComing(rollout, id) || (known.healthy && level.judged)) events.push({ type: 'unhealthy', workload: id, reason });
       }
       if (phase === 'starting' && level.started && !startsTold.has(key)) {
         startsTold.add(key);
@@ -145,42 +153,43 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
     return events;
   }
 
+  const sees = (): boolean => clock.now() - lastSnapshot < blindAfter;
+
   function trafficEvents(rollout: Rollout): RolloutEvent[] {
     const phase = activePhase(rollout);
     if (phase === null || phase === 'queued') return [];
-    const event = counters(rollout.environment);
-    if (!event) return [];
-    const observing = clock.now() - lastSnapshot < blindAfter;
+    const event = counters(rollout.environment) ?? { type: 'traffic', counts: {}, observing: sees() };
+    const { observing } = event;
     const known = rollout.cursor;
     const changed = (pick: (c: ReleaseCounters) => number): boolean =>
       Object.entries(event.counts).some(
         ([id, c]) => pick(c) !== pick(known[id as ReleaseId] ?? { requests: 0, errors: 0, dropped: 0 }),
       );
-    const urgent =
-      (phase === 'shifting' || phase === 'baking') && (changed((c) => c.errors) || !observing || rollout.clockLeft !== null);
+    // A clock that has to be stopped, or started again. One that is held stands still whatever is seen.
+    const clockIsWrong = rollout.phase !== 'held' && (observing ? rollout.clockLeft : rollout.deadline) !== null;
+    const urgent = (phase === 'shifting' || phase === 'baking') && (changed((c) => c.errors) || clockIsWrong);
     const since = clock.now() - (lastReport.get(rollout.id) ?? 0);
     if (!urgent && (since < quietReport || !changed((c) => c.requests))) return [];
     if (urgent && !changed((c) => c.errors) && since < quietReport) return [];
     lastReport.set(rollout.id, clock.now());
-    return [{ ...event, observing }];
+    return [event];
   }
 
   function counters(environment: EnvironmentKey): Extract<RolloutEvent, { type: 'traffic' }> | null {
     const prefix = `${environment}/`;
     const counts = Object.fromEntries([...byRelease].filter(([id]) => id.startsWith(prefix)));
-    return Object.keys(counts).length === 0 ? null : { type: 'traffic', counts, observing: true };
+    return Object.keys(counts).length === 0 ? null : { type: 'traffic', counts, observing: sees() };
   }
 
   return {
     feed,
     counters,
     baseline: (release) => {
-      const points = release === null ? undefined : history.get(release);
-      const first = points?.[0];
-      const last = points?.at(-1);
-      if (!first || !last) return { requests: 0, errors: 0 };
-      const whole = points.length === 1 || last.requests - first.requests < 100;
-      const from = whole ? { requests: 0, errors: 0 } : first;
+      const points = (release === null ? undefined : history.get(release)) ?? [];
+      const oldest = clock.now() - baselineAge;
+      const from = points.findLast((p) => p.at < oldest) ?? points[0];
+      const last = points.at(-1);
+      if (!from || !last) return { requests: 0, errors: 0 };
       return { requests: last.requests - from.requests, errors: Math.max(0, last.errors - from.errors) };
     },
     stop: () => {
@@ -189,6 +198,43 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
     },
   };
 }
+
+/** What is not well yet because it has only just been asked for: known by its reason, and not held against the release. */
+function isComing(rollout: Rollout, workload: WorkloadId): boolean {
+  const phase = activePhase(rollout);
+  if (phase === 'starting') return true;
+  if (rollout.health[workload]?.healthy) return false;
+  if (phase === 'shifting') return rollout.scale > rollout.step;
+  return phase === 'baking' && rollout.plan.starts.some((s) => s.workload === workload && s.when === 'switch');
+}
+
+/** The newest counters of each release that unfinished rollouts have taken in. */
+function newestCursors(rollouts: readonly Rollout[]): ReadonlyMap<ReleaseId, ReleaseCounters> {
+  const newest = new Map<ReleaseId, ReleaseCounters>();
+  for (const { cursor } of rollouts) {
+    for (const [release, counted] of Object.entries(cursor) as [ReleaseId, ReleaseCounters][])
+      if (counted.requests >= (newest.get(release)?.requests ?? 0)) newest.set(release, counted);
+  }
+  return newest;
+}
+
+function added(
+  base: ReadonlyMap<ReleaseId, ReleaseCounters>,
+  counts: ReadonlyMap<ReleaseId, ReleaseCounters>,
+): Map<ReleaseId, ReleaseCounters> {
+  const sums = new Map(base);
+  for (const [release, c] of counts) {
+    const before = base.get(release) ?? noCounts;
+    sums.set(release, {
+      requests: before.requests + c.requests,
+      errors: before.errors + c.errors,
+      dropped: before.dropped + c.dropped,
+    });
+  }
+  return sums;
+}
+
+const noCounts: ReleaseCounters = { requests: 0, errors: 0, dropped: 0 };
 
 /** How often the feed looks even when nothing moved, so that blindness is noticed. */
 export const feedEvery = millis(1000);

@@ -139,6 +139,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
         detail: 'not watched yet',
         fault: null,
         crashes: 0,
+        recordedCrashes: 0,
         lastExit: null,
       };
     const wards = [...entry.instances.values()];
@@ -154,6 +155,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
       detail: enough ? null : detailOf(entry, sick, wards.length),
       fault: wards.find((w) => w.seen.fault)?.seen.fault ?? null,
       crashes: entry.crashes,
+      recordedCrashes: wards.reduce((sum, { seen }) => sum + (endedByItself(seen) ? seen.restarts : 0), 0),
       lastExit: entry.lastExit,
     };
   }
@@ -250,6 +252,10 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
     },
   };
 }
+
+/** Its last end was seen, and its own doing: not that of a machine that went down. */
+const endedByItself = ({ lastExit }: InstanceObservation): boolean =>
+  lastExit !== null && lastExit.reason !== 'stopped' && lastExit.reason !== 'unobserved';
 
 /** Whether the probes of this life have shown that it is not healthy. */
 const hasFailed = (state: HealthState, spec: HealthSpec): boolean =>

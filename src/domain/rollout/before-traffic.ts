@@ -44,7 +44,8 @@ function enterPreparing(rollout: Rollout, now: Instant): Rollout {
   return afterBuild(entered, now);
 }
 
-function afterBuild(rollout: Rollout, now: Instant): Rollout {
+/** The next release command, or the start of the instances when none is left. */
+export function afterBuild(rollout: Rollout, now: Instant): Rollout {
   const [service] = rollout.commandsLeft;
   if (service !== undefined) return ask(rollout, { type: 'release-command', service });
   return enterStarting(rollout, now);
@@ -180,6 +181,7 @@ export function onVerifying(rollout: Rollout, event: RolloutEvent, now: Instant)
         from: event.from,
         fallback: event.fallback,
         baseline: event.baseline,
+        crashesAtClearance: event.crashes ?? {},
         step: event.from === null ? rollout.plan.steps.length - 1 : 0,
         stepServed: false,
         movingSince: now,

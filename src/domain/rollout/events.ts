@@ -31,6 +31,8 @@ export type RolloutEvent =
       readonly from: ReleaseId | null;
       readonly fallback: ReleaseId | null;
       readonly baseline: TrafficBaseline;
+      /** Crashes of each workload on record with the runtime. Default: unknown. */
+      readonly crashes?: Readonly<Record<WorkloadId, number>>;
     }
   | { readonly type: 'published'; readonly effect: string; readonly wall: WallTime }
   /** The release to go back to serves, or has had time enough. */

@@ -40,6 +40,8 @@ export interface Reason {
   readonly service?: string;
   /** The app's own last log lines, where it was the app. */
   readonly log?: readonly string[];
+  /** While an undoing is stuck: why it was begun. It is the reason again once the undoing is through. */
+  readonly undoing?: Reason;
 }
 
 /** Something the executor was asked for and has not answered yet. Persisted with the rollout, so a crash loses none. */
@@ -98,6 +100,8 @@ export interface Rollout {
   readonly commandsLeft: readonly string[];
   /** Workloads of the plan that must be healthy at this point, and how they are. */
   readonly health: Readonly<Record<WorkloadId, WorkloadHealth>>;
+  /** Crashes of its workloads on record with the runtime when it was cleared for traffic: one more is a crash with traffic. */
+  readonly crashesAtClearance: Readonly<Record<WorkloadId, number>>;
   /** Most of them that were healthy at once while they started. */
   readonly mostHealthy: number;
   /** The candidate passed its smoke list; waits for clearance. */

@@ -1,6 +1,15 @@
 import { SignalboxError } from '../errors.ts';
 import type { EnvironmentKey, Instant, ReleaseId, RolloutId, WallTime } from '../values.ts';
-import { aborted, newer, onPreparing, onQueued, onStarting, onVerifying, resumeAfterLostCommand } from './before-traffic.ts';
+import {
+  aborted,
+  afterBuild,
+  newer,
+  onPreparing,
+  onQueued,
+  onStarting,
+  onVerifying,
+  resumeAfterLostCommand,
+} from './before-traffic.ts';
 import { type Decision, end, hold, stay } from './decision.ts';
 import type { RolloutEvent } from './events.ts';
 import { isLegal } from './moves.ts';
@@ -95,6 +104,7 @@ function supersedeHeld(rollout: Rollout, awake: Rollout, by: RolloutId, now: Ins
 
 function resume(awake: Rollout, reason: Reason, now: Instant): Decision {
   if (reason.code === 'COMMAND_LOST') return resumeAfterLostCommand(withoutReason(awake), now);
+  if (awake.phase === 'preparing' && awake.outstanding.length === 0) return { rollout: afterBuild(withoutReason(awake), now) };
   const kept = awake.phase === 'rolling-back' ? awake : withoutReason(awake);
   return goOn(startClock(kept, now), now);
 }
@@ -113,11 +123,18 @@ function keepHolding(before: Rollout, inner: Decision, reason: Reason, now: Inst
       rollout: { ...before, health: next.health, gate: next.gate, bake: next.bake, traffic: next.traffic, cursor: next.cursor },
     };
   }
-  const held = hold(next, reason, now);
+  const held = hold(withoutNewCommand(before, next), reason, now);
   // The clock stands where it stood, unless what has happened started a new one or made it needless.
   const same = next.phase === before.heldIn && next.stepServed === before.stepServed && before.clockLeft !== null;
   const clockLeft = same && held.clockLeft !== null ? before.clockLeft : held.clockLeft;
   return { ...inner, rollout: { ...held, clockLeft } };
+}
+
+/** A release command begins when the hold is over: nothing is migrated while somebody has said stop. */
+function withoutNewCommand(before: Rollout, next: Rollout): Rollout {
+  const known = new Set(before.outstanding.map((o) => o.id));
+  const outstanding = next.outstanding.filter((o) => o.effect.type !== 'release-command' || known.has(o.id));
+  return { ...next, outstanding };
 }
 
 const paused: Reason = { code: 'PAUSED', message: 'Paused by a person.' };
@@ -148,6 +165,7 @@ export function newRollout(facts: {
     trafficMoved: false,
     commandsLeft: [],
     health: {},
+    crashesAtClearance: {},
     mostHealthy: 0,
     verified: false,
     routeSmokePassed: false,

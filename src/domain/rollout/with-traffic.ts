@@ -142,7 +142,7 @@ function judgeStep(before: Rollout, event: Extract<RolloutEvent, { type: 'traffi
 }
 
 function stepTimedOut(rollout: Rollout, now: Instant): Decision {
-  if (!rollout.stepServed) return undo(rollout, notServed, now);
+  if (!rollout.stepServed) return rearmed(undo(rollout, notServed, now), publishDeadline);
   if (rollout.plan.strategy === 'rolling') return undo(rollout, notHealthyInTime(rollout), now);
   if (rollout.plan.onTimeout === 'promote') return skipToLast(rollout, now);
   const verdict = rollout.gate ? gateVerdict(rollout.gate, now) : null;
@@ -155,6 +155,10 @@ function stepTimedOut(rollout: Rollout, now: Instant): Decision {
   if (rollout.plan.onTimeout === 'rollback') return undo(rollout, reason, now);
   return { rollout: { ...hold(rollout, reason, now), clockLeft: rollout.plan.stepTimeout } };
 }
+
+/** Held with a fresh clock: who resumes it gives it as long again. */
+const rearmed = (decision: Decision, wait: Millis): Decision =>
+  decision.rollout.phase === 'held' ? { ...decision, rollout: { ...decision.rollout, clockLeft: wait } } : decision;
 
 const percent = (rollout: Rollout): string => `${(rollout.plan.steps[rollout.step] ?? 0) / 100}%`;
 
@@ -267,6 +271,15 @@ export function undo(rollout: Rollout, reason: Reason, now: Instant, byPerson = 
 const keptWarm = (rollout: Rollout): boolean =>
   rollout.phase === 'baking' ? rollout.plan.warm : rollout.fallback === null || rollout.fallback === rollout.from;
 
+/** Why a rollout is being undone, also while that is stuck. */
+const undone = (rollout: Rollout): Reason | null => rollout.reason?.undoing ?? rollout.reason;
+
+function stuck(rollout: Rollout): Reason {
+  const why = undone(rollout);
+  const message = `The old route table is not served by every proxy worker after ${restoreDeadline / 1000} s; it goes on being tried. It is restored because: ${why?.message ?? 'it was asked for'}`;
+  return { code: 'ROLLBACK_STUCK', message, ...(why === null ? {} : { undoing: why }) };
+}
+
 export function onRollingBack(rollout: Rollout, event: RolloutEvent, now: Instant): Decision {
   switch (event.type) {
     case 'warmed-up': {
@@ -277,17 +290,11 @@ export function onRollingBack(rollout: Rollout, event: RolloutEvent, now: Instan
     case 'published': {
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
       const restored: Rollout = { ...rollout, times: { ...rollout.times, restoreMs: now - (rollout.movingSince ?? now) } };
-      return { rollout: end(restored, rollout.endsAs ?? 'rolled-back', rollout.reason) };
+      return { rollout: end(restored, rollout.endsAs ?? 'rolled-back', undone(rollout)) };
     }
     case 'tick':
       if (!isDue(rollout, now)) return stay(rollout);
-      return {
-        rollout: hold(
-          rollout,
-          { code: 'ROLLBACK_STUCK', message: `The old route table could not be restored: ${rollout.reason?.message ?? ''}` },
-          now,
-        ),
-      };
+      return { rollout: { ...hold(rollout, stuck(rollout), now), clockLeft: restoreDeadline } };
     case 'superseded':
       return { rollout: { ...rollout, supersededBy: event.by } };
     case 'traffic':

@@ -75,6 +75,8 @@ export class RecordingDataPlane {
       },
       drain: async (pool, _deadline, epoch) => {
         this.fence.check(epoch);
+        const leading = this.#leadsTo(pool);
+        if (leading) this.#violations.add(`${pool} was drained although version ${leading.version} leads to it`);
         await this.#time.sleep(50);
         this.#drained.add(pool);
         return { finished: 0, cut: 0 };
@@ -123,10 +125,13 @@ export class RecordingDataPlane {
     }
   }
 
+  #leadsTo(workload: string): RouteTable | undefined {
+    return [this.table(), this.offered ?? undefined].find((t) => t?.pools.some((p) => p.id === workload));
+  }
+
   #whyNotStop(workload: string): string | null {
-    for (const table of [this.table(), this.offered]) {
-      if (table?.pools.some((p) => p.id === workload)) return `version ${table.version} leads to it`;
-    }
+    const leading = this.#leadsTo(workload);
+    if (leading) return `version ${leading.version} leads to it`;
     const routed = this.tables.some((t) => poolsWithWeight(t).has(workload as WorkloadId));
     return routed && !this.#drained.has(workload) ? 'it was not drained' : null;
   }

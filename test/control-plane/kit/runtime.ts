@@ -12,7 +12,7 @@ export interface Program {
   /** Exits with 1 at this age, each time it is started. */
   readonly crashesAfter?: number;
   readonly fault?: { readonly code: string; readonly message: string };
-  readonly log?: readonly string[];
+  readonly log?: readonly string[] | 'hangs';
   /** `ensure` throws this. */
   readonly refusesToStart?: Error;
 }
@@ -219,7 +219,9 @@ export class MachineRuntime {
   readonly #wall = (): WallTime => (1_700_000_000_000 + this.#time.now) as WallTime;
 
   async *#logs(workload: WorkloadId): AsyncIterable<{ instance: InstanceId; text: string }> {
-    for (const text of this.programs.get(workload)?.log ?? []) yield { instance: `${workload}.1` as InstanceId, text };
+    const log = this.programs.get(workload)?.log ?? [];
+    if (log === 'hangs') await this.#time.sleep(1e9);
+    else for (const text of log) yield { instance: `${workload}.1` as InstanceId, text };
   }
 
   #run(command: OneOff): Promise<OneOffResult> {

@@ -72,6 +72,8 @@ export function lookingProber(
       const split = dataPlane.split(key);
       const reached = split?.arms.find((a) => (candidate === undefined ? a.weight > 0 : a.release === candidate));
       if (!reached) return { ok: false, detail: `GET ${request.path} answered 404` };
+      if (candidate === undefined && split && split.mode.kind !== 'open' && !split.mode.healthPaths.includes(request.path))
+        return { ok: false, detail: `GET ${request.path} answered 503` };
       const known = answers.get(reached.release);
       const status = (candidate === undefined ? known?.route : known?.candidate) ?? 200;
       return { ok: status === 200, detail: `GET ${request.host}${request.path} answered ${status}, expected 2xx` };
