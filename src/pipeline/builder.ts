@@ -13,6 +13,7 @@ import { buildEnvironment } from './build-environment.ts';
 import { type BuildLog, openBuildLog } from './build-log.ts';
 import { managersToBring } from './package-managers.ts';
 import { endMarked } from './processes.ts';
+import { reachableFirst } from './search-path.ts';
 import { SharedBuilds } from './shared-builds.ts';
 
 export interface BuilderOptions {
@@ -139,7 +140,7 @@ async function runCommand(
     step.log.line(`The source has no folder ${recipe.path}.`);
     return { ok: false, end: 'failed', exitCode: null, tail: step.log.tail() };
   }
-  const searchPath = given.options.environment.PATH ?? '';
+  const searchPath = await reachableFirst(given.options.environment.PATH ?? '');
   const bring = await managersToBring({
     command: step.command,
     searchPath,
@@ -153,7 +154,7 @@ async function runCommand(
       command,
       folder: at,
       environment: buildEnvironment({
-        operator: given.options.environment,
+        operator: { ...given.options.environment, PATH: searchPath },
         recipe: recipe.env,
         temporary: step.temporary,
         programs: bring === undefined ? [] : [bring.programs],

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
+import { reachableFirst } from './search-path.ts';
 
 /** How long a version that was read is believed, in milliseconds. */
 const freshFor = 60_000;
@@ -44,8 +45,8 @@ export function toolchainVersions(
 }
 
 async function ask(program: string, environment: Readonly<Record<string, string>>): Promise<string> {
-  const searchPath = environment.PATH ?? '';
-  if ((await findProgram(program, searchPath)) !== undefined) return versionOf(program, environment);
+  const searchPath = await reachableFirst(environment.PATH ?? '');
+  if ((await findProgram(program, searchPath)) !== undefined) return versionOf(program, { ...environment, PATH: searchPath });
   if (byNpm.has(program) && (await findProgram('npm', searchPath)) !== undefined) return 'by npm';
   const how = byNpm.has(program)
     ? 'Install it, or npm, which brings it.'

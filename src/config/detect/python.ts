@@ -17,6 +17,8 @@ interface PythonEntry {
 /** Programs of the environment that the build makes come first; without it those of the machine. */
 export const inVenv = 'PATH="$PWD/.venv/bin:$PATH"';
 
+const standardLibrary = 'http.server';
+
 /** The Python app of a folder; undefined when no server is found in it. */
 export async function detectPython(folder: Folder): Promise<Found | undefined> {
   if (!folder.files.some((file) => file.endsWith('.py'))) return undefined;
@@ -73,15 +75,22 @@ export async function requirements(folder: Folder): Promise<{ file?: string; tex
   return { file: 'pyproject.toml', text: names, ...(packages.length === 0 ? {} : { arguments: packages.join(' ') }) };
 }
 
-/** Without a network the packages of the machine have to do: the build then succeeds only when the framework is among them. */
+/**
+ * Without a network the packages of the machine have to do: the build then succeeds only when the framework is among them. The first
+ * Python on the search path need not be the one that the system's packages belong to.
+ */
 export function pythonBuild(
   wanted: string | undefined,
   entry?: { module: string; extra: readonly string[] },
 ): string | undefined {
-  if (wanted === undefined) return undefined;
-  const packages = [wanted, ...(entry?.extra ?? [])].join(' ');
-  const install = `python3 -m venv --system-site-packages .venv && .venv/bin/pip install --quiet ${packages}`;
-  return entry === undefined ? install : `{ ${install}; } || python3 -c 'import ${entry.module}'`;
+  const install =
+    wanted === undefined
+      ? undefined
+      : `python3 -m venv --system-site-packages .venv && .venv/bin/pip install --quiet ${[wanted, ...(entry?.extra ?? [])].join(' ')}`;
+  if (entry === undefined || entry.module === standardLibrary) return install;
+  const there = (python: string): string => `${python} -c 'import ${entry.module}'`;
+  const machine = `${there('python3')} || { ${there('/usr/bin/python3')} && /usr/bin/python3 -m venv --clear --without-pip --system-site-packages .venv; }`;
+  return install === undefined ? machine : `{ ${install}; } || ${machine}`;
 }
 
 function findEntry(sources: readonly SourceText[], wanted: string): PythonEntry | undefined {
@@ -127,7 +136,7 @@ function findEntry(sources: readonly SourceText[], wanted: string): PythonEntry 
     run: `${inVenv} exec python3 ${plain.file}`,
     file: plain.file,
     line: 1,
-    module: 'http.server',
+    module: standardLibrary,
     extra: [],
   };
 }
