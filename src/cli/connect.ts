@@ -14,7 +14,7 @@ export async function connectApi({ remote }: Settings, home: HomeLayout): Promis
       throw new SignalboxError('BAD_SETTING', 'SIGNALBOX_URL is set and SIGNALBOX_TOKEN is not.', {
         hint: 'Set SIGNALBOX_TOKEN to the token of that control plane (keys/api-token in its home).',
       });
-    return openClient({ url: remote.url, token: remote.token, name: remote.url });
+    return openClient({ url: remote.url, token: remote.token, name: `the control plane at ${remote.url}` });
   }
   const token = await readToken(home.apiToken);
   if (token === null) throw new SignalboxError('CONTROL_PLANE_UNREACHABLE', `No control plane was ever started in ${home.root}.`);

@@ -1,12 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { PingBody, ProblemBody, StatusBody } from '../api/contract.ts';
 import type { HomeLayout } from '../config/home.ts';
+import { openControlPlaneLog } from '../config/home-folders.ts';
 import type { Settings } from '../config/settings.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { ApiClient } from './client.ts';
@@ -44,7 +42,7 @@ export interface Started {
 /**
  * Starts the control plane, which reads its settings from the environment, and waits until everything listens. Detached it has a
  * session of its own; its log goes to a file, or with `log: 'here'` to standard error.
- * @throws what it says of itself; PROGRAM_FAILED when it ends without a word or says nothing in 60 s.
+ * @throws what it says of itself; PROGRAM_FAILED when it ends without a word or says nothing in 60 s, HOME_UNUSABLE.
  */
 export async function startControlPlane(of: {
   readonly home: HomeLayout;
@@ -53,14 +51,13 @@ export async function startControlPlane(of: {
   readonly log: 'file' | 'here';
 }): Promise<Started> {
   const { home, variables, detach } = of;
-  await mkdir(dirname(home.controlPlaneLog), { recursive: true });
-  const log = of.log === 'file' ? openSync(home.controlPlaneLog, 'a', 0o600) : 2;
+  const log = await openControlPlaneLog(home, of.log === 'file');
   try {
     const child = spawn(process.execPath, [daemonProgram()], {
       detached: detach,
       env: { ...variables, SIGNALBOX_HOME: home.root },
       cwd: home.root,
-      stdio: ['ignore', 'pipe', log],
+      stdio: ['ignore', 'pipe', log?.fd ?? 2],
     });
     const addresses = await announced(child, of.log === 'file' ? ` Its log is ${home.controlPlaneLog}.` : '');
     if (detach) {
@@ -69,7 +66,7 @@ export async function startControlPlane(of: {
     }
     return { child, addresses };
   } finally {
-    if (log !== 2) closeSync(log);
+    await log?.close();
   }
 }
 

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { type HomeLayout, homeLayout } from '../config/home.ts';
+import { namePattern } from '../config/schema.ts';
 import { loadSettings, processEnvironment, type Settings } from '../config/settings.ts';
+import { SignalboxError } from '../domain/errors.ts';
 import type { ApiClient } from './client.ts';
 import { connectApi } from './connect.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -29,8 +31,13 @@ export interface Invocation {
   api(): Promise<ApiClient>;
 }
 
-/** @throws BAD_SETTING */
+/** @throws BAD_SETTING, WRONG_USAGE */
 export function openInvocation(options: CommonOptions, terminal: Terminal): Invocation {
+  if (options.env !== undefined && !namePattern.test(options.env))
+    throw new SignalboxError(
+      'WRONG_USAGE',
+      `--env ${JSON.stringify(options.env)} names no environment: expected 1 to 40 lower-case letters, digits and inner dashes, a letter first.`,
+    );
   const loaded = loadSettings();
   const home = options.home === undefined ? loaded.home : resolve(options.home);
   // A home that is named on the command line is meant, whatever SIGNALBOX_URL says.

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, type FileHandle, link, lstat, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
 import type { HomeLayout } from './home.ts';
 
@@ -10,16 +11,48 @@ import type { HomeLayout } from './home.ts';
 export async function makeHomeFolders(home: HomeLayout, uid: number): Promise<void> {
   try {
     for (const folder of [home.root, home.proxy, home.artifacts, home.logs, home.sources, home.persist, home.scratch])
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
     for (const folder of [home.keys, home.incoming]) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
       await chmod(folder, 0o700);
     }
   } catch (cause) {
-    throw new SignalboxError('HOME_UNUSABLE', `${home.root} cannot be used: ${(cause as Error).message}.`, { cause });
+    throw unusable(home, cause);
   }
   await makeRunFolder(home.run, uid);
 }
+
+/** Makes the folder of the control plane's log and, when it is asked for, opens the log. @throws HOME_UNUSABLE */
+export async function openControlPlaneLog(home: HomeLayout, wanted: boolean): Promise<FileHandle | null> {
+  try {
+    await makeFolder(home.logs);
+    return wanted ? await open(home.controlPlaneLog, 'a', 0o600) : null;
+  } catch (cause) {
+    throw unusable(home, cause);
+  }
+}
+
+const unusable = (home: HomeLayout, cause: unknown): SignalboxError =>
+  new SignalboxError('HOME_UNUSABLE', `${home.root} cannot be used: ${(cause as Error).message}.`, { cause });
+
+/** With those above it. node's own way of doing so never ends where folders cannot be made, such as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = folder; !(await isThere(at)); at = dirname(at)) missing.unshift(at);
+  for (const path of missing)
+    await mkdir(path).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EEXIST') throw cause;
+    });
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT') throw cause;
+      return false;
+    },
+  );
 
 /** The folder may lie in /tmp, where anybody could have made it first: it has to be a real folder of this user. */
 async function makeRunFolder(folder: string, uid: number): Promise<void> {

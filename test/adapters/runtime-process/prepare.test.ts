@@ -53,6 +53,16 @@ const prepared = (persist: readonly string[], users: 'own' | 'current' = 'curren
 };
 
 describe('folders that last', () => {
+  it('are for the app alone, whatever the repository had there', async () => {
+    mkdirSync(join(artifact, 'data'));
+    writeFileSync(join(artifact, 'data/app.db'), 'x');
+    writeFileSync(join(artifact, 'state.json'), '{}');
+    await prepared(['data', 'state.json', 'uploads']);
+    const kept = join(dir, 'persist/shop/production');
+    const modes = ['data', 'state.json', 'uploads'].map((name) => (statSync(join(kept, name)).mode & 0o777).toString(8));
+    expect(modes).toEqual(['700', '600', '700']);
+  });
+
   it('may have been a link in the repository: what it points to is left alone', async () => {
     const outside = join(dir, 'outside');
     mkdirSync(outside);

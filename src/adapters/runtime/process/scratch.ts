@@ -87,9 +87,11 @@ async function seed(from: string, lasting: string, owner: Owner | null): Promise
   if (origin?.isDirectory()) await copyArtifact(from, draft, owner);
   else if (origin?.isFile()) await copyWritable(from, draft, owner);
   else {
-    await mkdir(draft, { mode: 0o755 });
+    await mkdir(draft);
     if (owner) await chown(draft, owner.uid, owner.gid);
   }
+  // What an app keeps is nothing for other apps, which run as other users.
+  await chmod(draft, origin?.isFile() ? 0o600 : 0o700);
   try {
     if (await exists(lasting)) throw new Error('It is there.');
     await rename(draft, lasting);
