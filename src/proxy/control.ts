@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { writeLine } from '../wire/lines.ts';
+import { writeText } from '../wire/lines.ts';
 import { type Handlers, serveWire } from '../wire/server.ts';
 import { commit, commitChange, refuseBad, refuseStale } from './commit.ts';
 import type { ProxyContext } from './context.ts';
@@ -11,6 +11,8 @@ import { checkPool } from './table-check.ts';
 
 /** Errors are told at once, but never more often than this. */
 const urgentEveryMs = 50;
+/** While nothing changes, looks are so many times rarer. */
+const stillPaces = 4;
 
 export interface ControlOptions {
   readonly config: WorkerConfig;
@@ -68,25 +70,38 @@ export async function serveControl(context: ProxyContext, options: ControlOption
   context.holds.onWake = (pool) => server.publish('wake', { pool });
 }
 
-/** Sends a snapshot every `everyMs`, and soon after an error was counted. Returns how to end it. */
+/**
+ * Sends a snapshot every `everyMs` while something changes, and soon after an error was counted. What has not changed is not told again,
+ * and looked at less often: an idle worker costs nobody anything. Who wants to know that it is there asks for `stats`. Returns how to
+ * end it.
+ */
 function watch(connection: Socket, stats: () => WorkerStats, everyMs: number, urgent: Set<() => void>): () => void {
-  let sentAt = 0;
-  let soon: NodeJS.Timeout | undefined;
-  const send = (): void => {
-    clearTimeout(soon);
-    soon = undefined;
-    sentAt = performance.now();
+  const pace = Math.max(urgentEveryMs, everyMs);
+  let told = '';
+  let lookedAt = performance.now();
+  let hurried = false;
+  const look = (): void => {
+    hurried = false;
+    lookedAt = performance.now();
+    const body = JSON.stringify(stats());
+    const changed = body !== told;
     // A reader that does not keep up gets the next snapshot instead: counts are cumulative.
-    if (connection.writableLength < 4 * 1024 * 1024) writeLine(connection, { event: 'stats', body: stats() });
+    if (changed && connection.writableLength < 4 * 1024 * 1024) {
+      told = body;
+      writeText(connection, `{"event":"stats","body":${body}}`);
+    }
+    timer = setTimeout(look, changed ? pace : pace * stillPaces);
   };
   const hurry = (): void => {
-    soon ??= setTimeout(send, Math.max(0, sentAt + urgentEveryMs - performance.now()));
+    if (hurried) return;
+    hurried = true;
+    clearTimeout(timer);
+    timer = setTimeout(look, Math.max(0, lookedAt + urgentEveryMs - performance.now()));
   };
-  const regular = setInterval(send, Math.max(urgentEveryMs, everyMs));
+  let timer = setTimeout(look, pace);
   urgent.add(hurry);
   return () => {
-    clearInterval(regular);
-    clearTimeout(soon);
+    clearTimeout(timer);
     urgent.delete(hurry);
   };
 }

@@ -35,6 +35,9 @@ export function readLines(socket: Socket, onLine: (message: unknown) => void): v
   });
 }
 
-export function writeLine(socket: Socket, message: unknown): void {
-  if (!socket.destroyed && socket.writable) socket.write(`${JSON.stringify(message)}\n`);
+export const writeLine = (socket: Socket, message: unknown): void => writeText(socket, JSON.stringify(message));
+
+/** A message that is JSON already. */
+export function writeText(socket: Socket, json: string): void {
+  if (!socket.destroyed && socket.writable) socket.write(`${json}\n`);
 }
