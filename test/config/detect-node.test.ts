@@ -56,6 +56,19 @@ describe('a build', () => {
     expect(await services(files('^5.0.8'))).toMatchObject({ web: { build: 'npm install && npm run build' } });
   });
 
+  test('that goes into another folder allows what the bundler there needs', async () => {
+    const files = {
+      'package.json': pkg({
+        dependencies: { express: '4' },
+        scripts: { build: 'cd react-ui/ && npm install && npm run build', start: 'node server' },
+      }),
+      'react-ui/package.json': pkg({ dependencies: { 'react-scripts': '3.2.0' } }),
+    };
+    expect(await services(files)).toMatchObject({
+      web: { build: 'npm install && CI=false NODE_OPTIONS=--openssl-legacy-provider npm run build' },
+    });
+  });
+
   test('made for hosts wins over the ordinary one', async () => {
     const files = {
       'package.json': pkg({

@@ -1,4 +1,5 @@
-import type { PackageJson } from './package-json.ts';
+import type { Folder } from './folder.ts';
+import { type PackageJson, readPackageJson } from './package-json.ts';
 
 export interface NodeBuild {
   readonly command?: string;
@@ -24,14 +25,24 @@ const newHashesSince: readonly (readonly [string, number])[] = [
  */
 export function nodeBuild(
   manifest: PackageJson,
-  given: { manager: string; install: string | undefined; optional: boolean; emptyFiles: readonly string[] },
+  given: {
+    manager: string;
+    install: string | undefined;
+    optional: boolean;
+    emptyFiles: readonly string[];
+    /** Packages in other folders that its build builds too. */
+    parts: readonly PackageJson[];
+  },
 ): NodeBuild {
-  const script = manifest.scripts['heroku-postbuild'] ?? manifest.scripts.build;
+  const script = buildScript(manifest);
+  const all = [manifest, ...given.parts];
   const name = manifest.scripts['heroku-postbuild'] === undefined ? 'build' : 'heroku-postbuild';
   const usable = script !== undefined && !/\bdocker\b|^\s*echo\b/.test(script);
-  const legacyHashes = newHashesSince.some(([bundler, since]) => (manifest.majors.get(bundler) ?? since) < since);
+  const legacyHashes = newHashesSince.some(([bundler, since]) =>
+    all.some(({ majors }) => (majors.get(bundler) ?? since) < since),
+  );
   const variables = [
-    ...(manifest.dependencies.has('react-scripts') ? ['CI=false'] : []),
+    ...(all.some(({ dependencies }) => dependencies.has('react-scripts')) ? ['CI=false'] : []),
     ...(legacyHashes ? ['NODE_OPTIONS=--openssl-legacy-provider'] : []),
   ];
   const run = usable ? [...variables, `${given.manager} run ${name}`].join(' ') : undefined;
@@ -43,4 +54,15 @@ export function nodeBuild(
   const files = given.emptyFiles.length === 0 ? undefined : `touch ${given.emptyFiles.join(' ')}`;
   const steps = [given.install, generate, run ?? framework, files].filter((step) => step !== undefined);
   return { ...(steps.length === 0 ? {} : { command: steps.join(' && ') }), legacyHashes: legacyHashes && run !== undefined };
+}
+
+const buildScript = (manifest: PackageJson): string | undefined => manifest.scripts['heroku-postbuild'] ?? manifest.scripts.build;
+
+/** The packages of other folders that the build script of a package goes into. */
+export async function partsOfBuild(folder: Folder, manifest: PackageJson): Promise<PackageJson[]> {
+  const named = [...(buildScript(manifest) ?? '').matchAll(/(?:\bcd|--prefix|--cwd|-C)[ =](?:\.\/)?([\w.-]+(?:\/[\w.-]+)*)/g)];
+  const read = [...new Set(named.map((match) => match[1] ?? ''))].map((part) =>
+    readPackageJson({ ...folder, read: (file) => folder.read(`${part}/${file}`) }),
+  );
+  return (await Promise.all(read)).filter((part) => part !== null);
 }

@@ -1,6 +1,6 @@
 import type { DetectedService, Finding } from './finding.ts';
 import { codeOf, type Folder, type SourceText } from './folder.ts';
-import { nodeBuild } from './node-build.ts';
+import { nodeBuild, partsOfBuild } from './node-build.ts';
 import { isCommandLine, nodeEntry } from './node-entry.ts';
 import { packagesOf, readPackageJson } from './package-json.ts';
 import { findFixedPort, findHealth, findPersist } from './probe.ts';
@@ -59,7 +59,8 @@ export async function detectNode(folder: Folder, workspaceRoot?: Folder): Promis
   if (entry === undefined && served === undefined) return undefined;
   const emptyFiles = entry === undefined ? [] : missingVariableFiles(entry.run, manifest, (file) => folder.has(file));
   const { manager, install } = packages;
-  const made = nodeBuild(manifest, { manager, install, optional: entry !== undefined, emptyFiles });
+  const parts = await partsOfBuild(folder, manifest);
+  const made = nodeBuild(manifest, { manager, install, optional: entry !== undefined, emptyFiles, parts });
   const build = made.command;
   const findings: Finding[] = [];
   if (packages.install !== undefined)
