@@ -20,8 +20,13 @@ export function commit(context: ProxyContext, table: RouteTable, digest?: string
   return replace(context, emptyTable, partsOf(table, digest));
 }
 
+/** Serves a table that has been checked already. */
+export function restore(context: ProxyContext, table: RouteTable, digest: string | undefined): void {
+  bind(context, emptyTable, partsOf(table, digest));
+}
+
 /**
- * The same for what differs from the table that is being served.
+ * The same as `commit` for what differs from the table that is being served.
  * @throws WireError also TABLE_GAP when the change is one of another table: then the whole is needed.
  */
 export function commitChange(context: ProxyContext, change: TableChange): Committed {
@@ -50,6 +55,11 @@ function isServed(context: ProxyContext, next: { readonly version: number; reado
 
 function replace(context: ProxyContext, base: BoundTable, parts: TableParts): Committed {
   refuseBad(() => checkParts(base, parts));
+  bind(context, base, parts);
+  return { version: parts.version };
+}
+
+function bind(context: ProxyContext, base: BoundTable, parts: TableParts): void {
   const { router, pools, counters, holds } = context;
   const before = router.table;
   const bound = bindParts(base, parts, pools, counters);
@@ -60,7 +70,6 @@ function replace(context: ProxyContext, base: BoundTable, parts: TableParts): Co
     const pool = queue.startsWith('pool ') ? now.pools.get(queue.slice('pool '.length)) : undefined;
     return pool ? pool.endpoints.length === 0 && pool.holdWhenEmpty : now.splits.get(queue)?.mode.kind === 'hold';
   });
-  return { version: bound.version };
 }
 
 /** @throws WireError STALE_EPOCH for the word of a control plane that has been succeeded. */

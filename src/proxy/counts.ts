@@ -7,6 +7,8 @@ export interface ArmIdentity {
   readonly environment: string;
 }
 
+const noLatencies: readonly number[] = Array.from({ length: latencyBucketsMs.length + 1 }, () => 0);
+
 /** The running counts of one (release, workload); kept for the life of the worker. */
 export class ArmCounter {
   readonly identity: ArmIdentity;
@@ -17,7 +19,7 @@ export class ArmCounter {
   dropped = 0;
   rescued = 0;
   resent = 0;
-  readonly latency: number[] = Array.from({ length: latencyBucketsMs.length + 1 }, () => 0);
+  readonly latency: number[] = [...noLatencies];
 
   constructor(identity: ArmIdentity) {
     this.identity = identity;

@@ -1,4 +1,5 @@
 import type { Link, Pool, Route, Split } from '../domain/route-table.ts';
+import type { ReleaseId } from '../domain/values.ts';
 import type { BoundTable, TableParts } from './table.ts';
 
 /** A table, or a part of it, that cannot be served; the message names the culprit. */
@@ -50,15 +51,16 @@ function checkSplits(base: BoundTable, { put, drop }: TableParts['splits'], pool
     added.add(split.key);
     replaced.add(split.key);
   }
-  const owners = new Map<string, string>();
+  const owners = new Map<string, Split>();
   for (const split of put) {
     for (const route of split.routes) {
       checkRoute(route, split, pools);
       const place = `${route.host}${route.path}`;
+      const rival = owners.get(place)?.routes.find((other) => other.host === route.host && other.path === route.path);
       const kept = base.hosts.get(route.host)?.find((other) => other.at === route.path && !replaced.has(other.split.key));
-      const owner = owners.get(place) ?? (kept && `${kept.split.key}/${kept.service}`);
-      if (owner) throw new BadTable(`${place} of ${split.key}/${route.service} already belongs to ${owner}.`);
-      owners.set(place, `${split.key}/${route.service}`);
+      const owner = rival ? nameOf(rival, owners.get(place)) : kept && nameOf(kept, kept.split);
+      if (owner) throw new BadTable(`${place} of ${nameOf(route, split)} already belongs to ${owner}.`);
+      owners.set(place, split);
     }
   }
 }
@@ -114,17 +116,20 @@ export function checkSplit(split: Split): void {
 }
 
 export function checkRoute(route: Route, split: Split, pools: Known): void {
-  const name = `${split.key}/${route?.service}`;
   const host = route?.host;
   if (typeof host !== 'string' || !/^(?:\*|(?:\*\.)?[a-z0-9_.:[\]-]+)$/.test(host))
-    throw new BadTable(`${name} has an unusable host: ${host}.`);
+    throw new BadTable(`${nameOf(route, split)} has an unusable host: ${host}.`);
   if (typeof route.path !== 'string' || !route.path.startsWith('/'))
-    throw new BadTable(`${name} has an unusable path: ${route.path}.`);
-  if (typeof route.pools !== 'object' || route.pools === null) throw new BadTable(`${name} has no pools.`);
-  for (const pool of Object.values(route.pools)) {
-    if (!pools.has(pool)) throw new BadTable(`${name} leads to the unknown pool ${pool}.`);
+    throw new BadTable(`${nameOf(route, split)} has an unusable path: ${route.path}.`);
+  if (typeof route.pools !== 'object' || route.pools === null) throw new BadTable(`${nameOf(route, split)} has no pools.`);
+  for (const release in route.pools) {
+    const pool = route.pools[release as ReleaseId];
+    if (pool === undefined || !pools.has(pool)) throw new BadTable(`${nameOf(route, split)} leads to the unknown pool ${pool}.`);
   }
 }
+
+const nameOf = (route: { readonly service: string } | undefined, split: { readonly key: string } | undefined): string =>
+  `${split?.key}/${route?.service}`;
 
 export function checkLink(link: Link, pools: Known): void {
   if (!Number.isInteger(link?.slot) || link.slot < 0) throw new BadTable('A link has no slot.');

@@ -5,7 +5,7 @@ import { emptyTable, partsOf } from './table.ts';
 import { checkLink, checkParts, checkPool, checkRoute, checkSplit } from './table-check.ts';
 
 export interface StoredTable {
-  /** Undefined when there is no table, or none that can be read at all. */
+  /** Checked; undefined when there is no table, or none that can be read at all. */
   readonly table: RouteTable | undefined;
   /** Of the table's content, when the file is to the letter what was written. */
   readonly digest?: string | undefined;

@@ -1,4 +1,4 @@
-import type { Link, Pool, Route, RouteTable, Split, TrafficMode } from '../domain/route-table.ts';
+import type { Arm, Link, Pool, Route, RouteTable, Split, TrafficMode } from '../domain/route-table.ts';
 import type { ArmCounter, Counters } from './counts.ts';
 import type { PoolState, Pools } from './pools.ts';
 
@@ -130,7 +130,7 @@ function bindSplits(
     splits.set(split.key, boundSplit);
     for (const route of split.routes) listOf(route.host).push(bindRoute(route, { split, boundSplit, pools, counters }));
   }
-  const hosts = new Map(base.hosts);
+  const hosts = base.hosts.size === 0 ? fresh : new Map<string, readonly BoundRoute[]>(base.hosts);
   for (const [host, list] of fresh) {
     if (list.length > 1) list.sort(longestFirst);
     if (list.length > 0) hosts.set(host, list);
@@ -169,30 +169,31 @@ function bindRoute(route: Route, { split, boundSplit, pools, counters }: RouteCo
 }
 
 function bindSplit(split: Split): BoundSplit {
-  let upTo = 0;
-  const ends = new Map<string, number>();
-  for (const role of ['canary', 'stable'] as const) {
-    for (const arm of split.arms) {
-      if (arm.role !== role) continue;
-      upTo += arm.weight;
-      ends.set(arm.release, upTo);
-    }
-  }
-  const weighted = split.arms.filter((arm) => arm.weight > 0);
+  const { arms, routes } = split;
+  const weighted = arms.filter((arm) => arm.weight > 0);
   return {
     key: split.key,
-    arms: split.arms.map((arm) => ({
-      release: arm.release,
-      role: arm.role,
-      upTo: arm.weight === 0 ? 0 : (ends.get(arm.release) ?? 0),
-    })),
-    only: weighted.length === 1 && weighted[0] ? split.arms.indexOf(weighted[0]) : -1,
-    stable: split.arms.findIndex((arm) => arm.role === 'stable'),
+    arms: arms.map((arm) => ({ release: arm.release, role: arm.role, upTo: endOf(arm, arms) })),
+    only: weighted.length === 1 && weighted[0] ? arms.indexOf(weighted[0]) : -1,
+    stable: arms.findIndex((arm) => arm.role === 'stable'),
     mode: split.mode,
     candidateToken: split.candidateToken,
-    hosts: unique(split.routes.map((route) => route.host)),
-    leadsTo: unique(split.routes.flatMap((route) => Object.values(route.pools))),
+    hosts: unique(routes.map((route) => route.host)),
+    leadsTo: unique(routes.flatMap((route) => Object.values(route.pools))),
   };
+}
+
+function endOf(arm: Arm, arms: readonly Arm[]): number {
+  if (arm.weight === 0) return 0;
+  let end = 0;
+  for (const role of ['canary', 'stable'] as const) {
+    for (const other of arms) {
+      if (other.role !== role) continue;
+      end += other.weight;
+      if (other === arm) return end;
+    }
+  }
+  return 0;
 }
 
 const unique = (all: readonly string[]): readonly string[] => (all.length < 2 ? all : [...new Set(all)]);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ProxyContext } from './context.ts';
-import { commit } from './commit.ts';
+import { restore } from './commit.ts';
 import { serveControl } from './control.ts';
 import { Counters } from './counts.ts';
 import { Holds } from './hold.ts';
@@ -36,7 +36,7 @@ export async function startWorker(config: WorkerConfig, exit: () => void): Promi
     finishing: false,
   };
   const stored = readStoredTable(join(config.dir, 'routes.json'));
-  if (stored.table) commit(context, stored.table, stored.digest);
+  if (stored.table) restore(context, stored.table, stored.digest);
   const restored = context.router.table;
   for (const skipped of stored.skipped) process.stderr.write(`left out of the stored table: ${skipped}\n`);
   const listeners = config.listeners.map((listener) => new Listener(context, listener));

@@ -8,7 +8,7 @@ import { Edition } from '../../src/adapters/data-plane/embedded/edition.ts';
 import type { Live } from '../../src/adapters/data-plane/embedded/worker-link.ts';
 import type { Pool, RouteTable } from '../../src/domain/route-table.ts';
 import type { InstanceId } from '../../src/domain/values.ts';
-import { commit, commitChange } from '../../src/proxy/commit.ts';
+import { commit, commitChange, restore } from '../../src/proxy/commit.ts';
 import type { ProxyContext } from '../../src/proxy/context.ts';
 import { Counters } from '../../src/proxy/counts.ts';
 import { Holds } from '../../src/proxy/hold.ts';
@@ -49,7 +49,7 @@ function restarted(file: Buffer): ProxyContext {
   writeFileSync(path, file);
   const context = emptyWorker();
   const { table, digest } = readStoredTable(path);
-  if (table) commit(context, table, digest);
+  if (table) restore(context, table, digest);
   return context;
 }
 

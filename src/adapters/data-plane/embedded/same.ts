@@ -4,7 +4,8 @@ export function isSame(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) || Array.isArray(b)) {
     if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
-    return a.every((value, index) => isSame(value, b[index]));
+    for (let index = 0; index < a.length; index += 1) if (!isSame(a[index], b[index])) return false;
+    return true;
   }
   return isSameRecord(a as Record<string, unknown>, b as Record<string, unknown>);
 }
