@@ -49,11 +49,13 @@ const fixedAuthor = {
 /**
  * Bundles a commit, or with `dirty` the files as they are. The user's index, refs and objects stay untouched: everything is made in
  * a temporary repository that borrows the user's objects. An app in a subfolder is sent as a commit of that folder alone.
- * @throws NO_SOURCE
+ * @throws NO_SOURCE, NO_SPACE
  */
 export async function prepareSource(request: SourceRequest): Promise<PreparedSource> {
   const tree = await findWorkTree(request.folder, request.environment);
-  const scratch = await mkdtemp(join(tmpdir(), 'signalbox-source-'));
+  const scratch = await mkdtemp(join(tmpdir(), 'signalbox-source-')).catch((cause: unknown) => {
+    throw noSpaceFor(cause) ?? cause;
+  });
   const dispose = (): Promise<void> => rm(scratch, { recursive: true, force: true });
   try {
     const workshop = await openWorkshop(scratch, tree, request.environment);
@@ -74,9 +76,23 @@ export async function prepareSource(request: SourceRequest): Promise<PreparedSou
     };
   } catch (error) {
     await dispose();
-    throw error;
+    throw noSpaceFor(error) ?? error;
   }
 }
+
+const noSpaceFor = (cause: unknown): SignalboxError | undefined =>
+  ['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? '') ? noSpace(cause) : undefined;
+const noSpace = (cause: unknown): SignalboxError =>
+  new SignalboxError('NO_SPACE', `There is no room in ${tmpdir()} to pack the source.`, {
+    cause,
+    hint: 'Free some space there, or set TMPDIR to a folder with more.',
+  });
+
+/** Why git could not do it, in its own words. */
+const gitFailed = (what: string, result: UserGitResult): SignalboxError =>
+  /No space left on device|Out of diskspace|Disk quota exceeded/i.test(result.stderr)
+    ? noSpace(result.stderr)
+    : new SignalboxError('NO_SOURCE', `${what}: ${reason(result)}.`);
 
 interface Workshop {
   commit(ref: string): Promise<{ sha: string; subject: string }>;
@@ -97,14 +113,14 @@ async function openWorkshop(scratch: string, tree: WorkTree, environment: Readon
     });
   const must = async (what: string, args: readonly string[], extra?: Record<string, string>, input?: string): Promise<string> => {
     const result = await run(args, extra, input);
-    if (result.code !== 0) throw new SignalboxError('NO_SOURCE', `${what}: ${reason(result)}.`);
+    if (result.code !== 0) throw gitFailed(what, result);
     return result.stdout.replace(/\n$/, '');
   };
   const made = await userGit(['init', '--quiet', '--bare', '--template=', '--object-format=sha1', gitDir], {
     cwd: scratch,
     environment,
   });
-  if (made.code !== 0) throw new SignalboxError('NO_SOURCE', `No temporary repository could be made: ${reason(made)}.`);
+  if (made.code !== 0) throw gitFailed('No temporary repository could be made', made);
   await mkdir(join(gitDir, 'info'), { recursive: true });
   if (repository === null) await writeFile(join(gitDir, 'info', 'exclude'), 'node_modules/\n.venv/\n__pycache__/\n.next/\n');
   else await borrow(repository, gitDir);
