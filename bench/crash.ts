@@ -1,7 +1,7 @@
 /**
  * bench:crash: SIGKILL of everything, under load. Control plane: in each phase of a rollout and between each commit and its effect,
  * whether the rollout goes on or back, by itself or by hand (seen in the store, killed within a millisecond or two). Proxy workers, keeper, instances, control plane and workers together, a reboot.
- * `node bench/run.js crash [--quick] [--kills 12] [--parts 10] [--rate 300]`: kills per cell; exits 1 when a bar is missed.
+ * `node bench/run.js crash [--quick] [--kills 11] [--parts 10] [--rate 300]`: kills per cell; exits 1 when a bar is missed.
  */
 import { join } from 'node:path';
 import { cells } from './crash/cells.ts';
@@ -19,7 +19,7 @@ import { verifyOrders, withOrders } from './load/orders.ts';
 import { benchedHost, standardLoad } from './load/standard-mix.ts';
 import { startLoad } from './load/start.ts';
 
-const options = readArguments({ kills: [12, 1], parts: [10, 1], rate: [300, 200], streams: [20, 5] });
+const options = readArguments({ kills: [11, 1], parts: [10, 1], rate: [300, 200], streams: [20, 5] });
 /** A moment that was over before it was seen is tried again this often. */
 const tries = 5;
 
