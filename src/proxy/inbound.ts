@@ -1,11 +1,18 @@
-import { IncomingMessage } from 'node:http';
+import { type IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { type RequestHead, readRequestHead } from './request-head.ts';
+
+/** node declares `headers` as a plain property, although it is an accessor of the prototype: without it ours can be one, too. */
+const Message = IncomingMessage as unknown as Omit<typeof IncomingMessage, 'prototype'> &
+  (new (
+    socket: Socket,
+  ) => Omit<IncomingMessage, 'headers'>);
 
 /**
  * A request as node:http hands it over, with its header lines read once, by us. node's own reading of all of them into an object
  * would cost more than the routing; what node itself asks for (Expect, TE) is answered from ours.
  */
-export class Inbound extends IncomingMessage {
+export class Inbound extends Message {
   declare private _head: RequestHead | undefined;
   declare private _upgrade: boolean | null;
 
@@ -18,8 +25,7 @@ export class Inbound extends IncomingMessage {
     return this._head;
   }
 
-  // @ts-expect-error node declares a plain property and assigns to it
-  override get headers(): NodeJS.Dict<string> {
+  get headers(): IncomingHttpHeaders {
     const { expect } = this.head;
     return expect === undefined ? none : { expect };
   }
@@ -34,4 +40,4 @@ export class Inbound extends IncomingMessage {
   }
 }
 
-const none: NodeJS.Dict<string> = {};
+const none: IncomingHttpHeaders = {};
