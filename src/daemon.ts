@@ -154,7 +154,7 @@ async function start(): Promise<void> {
   });
   const api = await startApi({
     commands: controlPlane.commands,
-    store,
+    store: store.atOnce,
     runtime,
     dataPlane,
     declared: (key) =>

@@ -17,7 +17,7 @@ import type {
  * All decisions. Asynchronous: a stalled disk must not stop probes or the API. Every write is one transaction, on disk when
  * the promise resolves. Suite: test/conformance/store.ts.
  */
-export interface Store {
+export interface Store extends StoreReads {
   /**
    * Takes the installation for this process until it ends (a lock the kernel releases) and returns a new, higher epoch.
    * @throws HOME_IN_USE when another control plane has it.
@@ -25,7 +25,19 @@ export interface Store {
   acquire(): Promise<{ readonly epoch: Epoch; readonly clockBase: Instant }>;
   /** All or nothing. @throws STALE_EPOCH, CONFLICT (a revision moved), STORE_FULL, STORE_STALLED. */
   commit(change: Change): Promise<void>;
+  /** The same reads for those who only look: answered at once, also while a write waits for its turn, which they do not see. */
+  readonly atOnce: StoreReads;
+  /** Removes releases and their events beyond the limits; never the kept ones. Returns what was removed. */
+  prune(limits: {
+    readonly releasesPerEnvironment: number;
+    readonly events: number;
+    readonly keep: readonly ReleaseId[];
+  }): Promise<readonly ReleaseId[]>;
+  close(): Promise<void>;
+}
 
+/** Answered in their order among the writes, so that whoever decides sees all that was written before. */
+export interface StoreReads {
   app(name: AppName): Promise<AppRecord | null>;
   apps(): Promise<readonly AppRecord[]>;
   environment(key: EnvironmentKey): Promise<EnvironmentState | null>;
@@ -39,13 +51,6 @@ export interface Store {
   rollouts(filter: { readonly environment?: EnvironmentKey; readonly active?: boolean }, page: Page): Promise<readonly Rollout[]>;
   /** Ascending by sequence, from `after` on (exclusive). */
   events(filter: EventFilter): Promise<readonly StoredEvent[]>;
-  /** Removes releases and their events beyond the limits; never the kept ones. Returns what was removed. */
-  prune(limits: {
-    readonly releasesPerEnvironment: number;
-    readonly events: number;
-    readonly keep: readonly ReleaseId[];
-  }): Promise<readonly ReleaseId[]>;
-  close(): Promise<void>;
 }
 
 /** `before`: continue below this sort key (the last row's id of the page before). `limit` 1 to 500. */

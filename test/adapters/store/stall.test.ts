@@ -1,4 +1,4 @@
-import { setInterval as every } from 'node:timers/promises';
+import { setInterval as every, setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'libsql';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Epoch, instant } from '../../../src/domain/values.ts';
@@ -60,6 +60,28 @@ it('gets through when the other process lets go in time', async () => {
   setTimeout(unlock, 200);
   await commit;
   expect(await types(store)).toBe('patient');
+});
+
+it('answers at once whoever only looks, while a write waits for a lock of another process; what follows the write waits with it', async () => {
+  const store = await place.open({ busyTimeout: 20_000, stallAfter: 30_000 });
+  const { epoch } = await store.acquire();
+  await store.commit(event(epoch, 'before'));
+  lock();
+  const order: string[] = [];
+  const commit = store.commit(event(epoch, 'waits')).then(() => order.push('commit'));
+  const behind = types(store).then((said) => order.push(said));
+  const looks: number[] = [];
+  for (let n = 0; n < 20; n++) {
+    const from = performance.now();
+    expect((await store.atOnce.events({ limit: 10 })).map(({ type }) => type)).toEqual(['before']);
+    looks.push(performance.now() - from);
+    await pause(20);
+  }
+  expect(order).toEqual([]);
+  expect(looks.sort((a, b) => a - b)[10]).toBeLessThan(100);
+  unlock();
+  await Promise.all([commit, behind]);
+  expect(order).toEqual(['commit', 'before waits']);
 });
 
 it('gives up a call that stalls, tells which ones were never begun, and the main thread runs on all the while', async () => {

@@ -9,9 +9,12 @@ export type Identity = ReadonlySet<string>;
 
 const fileName = 'signalbox-identity.json';
 
+/** Where it is on record whose the app's name is; without the file the next repository gets it. */
+export const identityFile = (gitDir: string): string => join(gitDir, fileName);
+
 /** Null when nothing was received yet. */
 export async function readIdentity(gitDir: string): Promise<Identity | null> {
-  const text = await readFile(join(gitDir, fileName), 'utf8').catch(() => null);
+  const text = await readFile(identityFile(gitDir), 'utf8').catch(() => null);
   if (text === null) return null;
   const parsed: unknown = JSON.parse(text);
   return new Set(Array.isArray(parsed) ? parsed.filter((entry): entry is string => typeof entry === 'string') : []);
@@ -21,7 +24,7 @@ export async function readIdentity(gitDir: string): Promise<Identity | null> {
 export async function writeIdentity(gitDir: string, identity: Identity): Promise<void> {
   const temporary = join(gitDir, `${fileName}.new`);
   await writeFile(temporary, JSON.stringify([...identity].sort()), { mode: 0o600, flush: true });
-  await rename(temporary, join(gitDir, fileName));
+  await rename(temporary, identityFile(gitDir));
 }
 
 export const isSame = (known: Identity, given: Identity): boolean => [...given].some((mark) => known.has(mark));

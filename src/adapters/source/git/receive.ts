@@ -3,7 +3,7 @@ import { appendFile, lstat, mkdir, open, readdir, readFile, rename, rm } from 'n
 import { join } from 'node:path';
 import { SignalboxError } from '../../../domain/errors.ts';
 import { type GitResult, git, gitReason } from './git.ts';
-import { type Identity, isSame, readIdentity, writeIdentity } from './identity.ts';
+import { type Identity, identityFile, isSame, readIdentity, writeIdentity } from './identity.ts';
 import { checkRef } from './names.ts';
 
 /** A repository that takes bundles. */
@@ -137,6 +137,9 @@ async function claim(place: Place, given: Identity): Promise<void> {
     throw new SignalboxError(
       'APP_TAKEN',
       `The app name ${place.app} belongs to another repository, the one that was deployed first under it.`,
+      {
+        hint: `Choose another name under \`app:\` in signalbox.yaml. If it is the same app, whose folder has become a repository or whose history was rewritten since, remove ${identityFile(place.gitDir)} on the machine that runs Signalbox and deploy again: the name then goes to the repository that is sent next.`,
+      },
     );
   const all = new Set([...(known ?? []), ...given]);
   if (all.size !== (known?.size ?? -1)) await writeIdentity(place.gitDir, all);

@@ -3,7 +3,7 @@ import { SignalboxError } from '../../../domain/errors.ts';
 import type { Release, Workload } from '../../../domain/release.ts';
 import { isTerminal, type Rollout } from '../../../domain/rollout/state.ts';
 import { type Epoch, type EnvironmentKey, environmentKey, instant, type ReleaseId } from '../../../domain/values.ts';
-import type { AppRecord, Change, EventFilter, Page, Store, StoredEvent } from '../../../ports/store.ts';
+import type { AppRecord, Change, EventFilter, Page, Store, StoredEvent, StoreReads } from '../../../ports/store.ts';
 
 /** What outlives one control plane: several stores may be opened on it, one after the other or at once. */
 export interface MemoryHome {
@@ -51,7 +51,22 @@ export function openMemoryStore(home: MemoryHome = memoryHome()): Store {
     return home;
   };
 
+  const reads: StoreReads = {
+    app: async (name) => copy(at().tables.apps.get(name) ?? null),
+    apps: async () => copy([...at().tables.apps.values()].sort(by((app) => app.name))),
+    environment: async (key) => copy(at().tables.environments.get(key) ?? null),
+    environments: async () => copy([...at().tables.environments.values()].sort(by((state) => state.key))),
+    release: async (id) => copy(at().tables.releases.get(id) ?? null),
+    releases: async (key, page) => copy(releasePage(at().tables, key, page)),
+    workloads: async (ids) => copy([...new Set(ids)].flatMap((id) => at().tables.workloads.get(id) ?? [])),
+    rollout: async (id) => copy(at().tables.rollouts.get(id) ?? null),
+    rollouts: async (filter, page) => copy(rolloutPage(at().tables, filter, page)),
+    events: async (filter) => copy(eventPage(at().tables.events, filter)),
+  };
+
   return {
+    ...reads,
+    atOnce: reads,
     async acquire() {
       if (at().holder !== null && home.holder !== self) {
         throw new SignalboxError('HOME_IN_USE', 'This home is in use by another control plane.', {
@@ -71,16 +86,6 @@ export function openMemoryStore(home: MemoryHome = memoryHome()): Store {
       home.sequence = sequence;
       home.clock = Math.max(home.clock, when);
     },
-    app: async (name) => copy(at().tables.apps.get(name) ?? null),
-    apps: async () => copy([...at().tables.apps.values()].sort(by((app) => app.name))),
-    environment: async (key) => copy(at().tables.environments.get(key) ?? null),
-    environments: async () => copy([...at().tables.environments.values()].sort(by((state) => state.key))),
-    release: async (id) => copy(at().tables.releases.get(id) ?? null),
-    releases: async (key, page) => copy(releasePage(at().tables, key, page)),
-    workloads: async (ids) => copy([...new Set(ids)].flatMap((id) => at().tables.workloads.get(id) ?? [])),
-    rollout: async (id) => copy(at().tables.rollouts.get(id) ?? null),
-    rollouts: async (filter, page) => copy(rolloutPage(at().tables, filter, page)),
-    events: async (filter) => copy(eventPage(at().tables.events, filter)),
     async prune(limits) {
       const { tables } = owned();
       const removed = surplus(tables, limits.releasesPerEnvironment, new Set([...limits.keep, ...named(tables)]));

@@ -6,7 +6,7 @@ export interface WorkerOptions {
   readonly lockFile: string;
   /** Written into the pid file beside the lock. */
   readonly pid: number;
-  /** Milliseconds to wait for a write transaction of another process. */
+  /** Milliseconds that a call waits for a write transaction of another process; reads aside are answered meanwhile. */
   readonly busyTimeout: number;
   /** Size of the reserve file in bytes; 0 for none. */
   readonly reserve: number;
@@ -72,8 +72,17 @@ export interface Calls {
 
 export type CallName = keyof Calls;
 export type Call = {
-  [Name in CallName]: { readonly id: number; readonly name: Name; readonly ask: Calls[Name]['ask'] };
+  [Name in CallName]: {
+    readonly id: number;
+    readonly name: Name;
+    readonly ask: Calls[Name]['ask'];
+    /** Answered at once, ahead of what waits; reads only. */
+    readonly aside?: true;
+  };
 }[CallName];
+
+/** Instead of calls: nobody waits any more, the thread shall end with what is left undone. */
+export const giveUp = 'give up';
 
 /** An error as it crosses the thread boundary. */
 export interface Refusal {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SignalboxError } from '../../../domain/errors.ts';
-import type { Call, CallName, Calls, Reply, WorkerOptions } from './calls.ts';
+import { type Call, type CallName, type Calls, giveUp, type Query, type Reply, type Row, type WorkerOptions } from './calls.ts';
 import { errorOf } from './errors.ts';
 
 export interface ChannelOptions {
@@ -17,6 +17,8 @@ interface Waiting {
   timer?: NodeJS.Timeout;
 }
 
+const atMost = (ms: number): Promise<false> => new Promise((resolve) => setTimeout(() => resolve(false), ms).unref());
+
 /** Calls handed to the thread at once; those that come meanwhile wait here, where they can still be taken back. */
 const batchSize = 64;
 
@@ -28,6 +30,8 @@ export class Channel {
   readonly #worker: Worker;
   readonly #options: ChannelOptions;
   readonly #sent = new Map<number, Waiting>();
+  /** Reads that go past the queue. */
+  readonly #aside = new Map<number, Waiting>();
   #queue: Waiting[] = [];
   #nextId = 0;
   #ended: SignalboxError | null = null;
@@ -56,14 +60,26 @@ export class Channel {
       }
       this.#nextId += 1;
       const call = { id: this.#nextId, name, ask } as unknown as Call;
-      const waiting: Waiting = { call, resolve, reject };
-      waiting.timer = setTimeout(() => this.#stalled(waiting, patience), patience);
-      this.#queue.push(waiting);
+      this.#queue.push(this.#waiting({ call, resolve, reject }, patience));
       this.#send();
     });
   }
 
-  /** Ends the thread after its last call. One that a stalled disk holds is left to the kernel; then this takes `stallAfter` and 1 s. */
+  /** Rows as they are on disk now: not queued behind a write that waits. Rejected like any call when the disk itself stalls. */
+  readAside(ask: readonly Query[]): Promise<readonly Row[]> {
+    return new Promise<Calls[CallName]['answer']>((resolve, reject) => {
+      if (this.#ended !== null) {
+        reject(this.#ended);
+        return;
+      }
+      this.#nextId += 1;
+      const call: Call = { id: this.#nextId, name: 'rows', ask, aside: true };
+      this.#aside.set(call.id, this.#waiting({ call, resolve, reject }, this.#options.stallAfter));
+      this.#worker.postMessage([call]);
+    }) as Promise<readonly Row[]>;
+  }
+
+  /** Ends the thread after its last call. One that a stalled disk holds is left to the kernel; then this takes `stallAfter` and 2 s. */
   async close(): Promise<void> {
     if (this.#ended !== null) return;
     const exit = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
@@ -74,8 +90,16 @@ export class Channel {
       // Whoever waits was or is being told; closing itself has nobody left to report to.
       this.#end(new SignalboxError('INTERNAL', 'The store is closed.'));
       this.#worker.unref();
-      await Promise.race([this.#worker.terminate(), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+      // A thread that waits for a lock gives up by itself; only one that the disk holds is ended from outside.
+      this.#worker.postMessage(giveUp);
+      const gone = await Promise.race([exit.then(() => true), atMost(1000)]);
+      if (!gone) await Promise.race([this.#worker.terminate(), atMost(1000)]);
     }
+  }
+
+  #waiting(waiting: Waiting, patience: number): Waiting {
+    waiting.timer = setTimeout(() => this.#stalled(waiting, patience), patience);
+    return waiting;
   }
 
   #send(): void {
@@ -86,9 +110,10 @@ export class Channel {
   }
 
   #settle(reply: Reply): void {
-    const waiting = this.#sent.get(reply.id);
+    const waiting = this.#sent.get(reply.id) ?? this.#aside.get(reply.id);
     if (waiting === undefined) return;
     this.#sent.delete(reply.id);
+    this.#aside.delete(reply.id);
     clearTimeout(waiting.timer);
     // After a stall nobody listens any more; settling twice does nothing.
     if (reply.ok) waiting.resolve(reply.answer);
@@ -97,7 +122,7 @@ export class Channel {
   }
 
   #stalled(waiting: Waiting, patience: number): void {
-    const begun = this.#sent.has(waiting.call.id);
+    const begun = this.#sent.has(waiting.call.id) || this.#aside.has(waiting.call.id);
     if (!begun) this.#queue = this.#queue.filter((other) => other !== waiting);
     const { file } = this.#options.worker;
     const fate = begun ? 'it may still be written' : 'it was not begun';
@@ -114,8 +139,9 @@ export class Channel {
 
   #end(error: SignalboxError): void {
     this.#ended ??= error;
-    const left = [...this.#sent.values(), ...this.#queue];
+    const left = [...this.#sent.values(), ...this.#aside.values(), ...this.#queue];
     this.#sent.clear();
+    this.#aside.clear();
     this.#queue = [];
     for (const waiting of left) {
       clearTimeout(waiting.timer);

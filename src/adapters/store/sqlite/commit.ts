@@ -1,7 +1,7 @@
 import { SignalboxError } from '../../../domain/errors.ts';
 import type { EncodedChange, EncodedRelease } from './calls.ts';
 import type { Database } from './database.ts';
-import { sqliteFault, storeError } from './errors.ts';
+import { isBusy, sqliteFault, storeError } from './errors.ts';
 import type { Reserve } from './reserve.ts';
 
 export interface CommitPlace {
@@ -18,7 +18,8 @@ export function commitAll(place: CommitPlace, changes: readonly EncodedChange[])
   if (changes.length === 1) return changes.map((change) => commitAlone(place, change));
   try {
     return place.database.transaction(() => changes.map((change) => applyOrUndo(place.database, change)));
-  } catch {
+  } catch (error) {
+    if (isBusy(error)) return changes.map(() => storeError(error, place.file));
     // The whole transaction is gone, whoever's fault it was: each on its own finds out.
     return changes.map((change) => commitAlone(place, change));
   } finally {

@@ -16,6 +16,9 @@ export function sqliteFault(error: unknown): SqliteFault | null {
   return null;
 }
 
+/** Another process is in the way; nothing was done. */
+export const isBusy = (error: unknown): boolean => sqliteFault(error)?.code.startsWith('SQLITE_BUSY') === true;
+
 const lostDisk = ['SQLITE_IOERR', 'SQLITE_CANTOPEN', 'SQLITE_READONLY', 'SQLITE_PERM', 'SQLITE_AUTH', 'SQLITE_NOLFS'];
 
 /** Maps an error of the driver to one for people. `file` is the database it came from. */

@@ -2,8 +2,8 @@ import type { EnvironmentState } from '../../../domain/environment-state.ts';
 import type { Release, Workload } from '../../../domain/release.ts';
 import type { Rollout } from '../../../domain/rollout/state.ts';
 import { type Epoch, instant, type ReleaseId } from '../../../domain/values.ts';
-import type { AppRecord, Store } from '../../../ports/store.ts';
-import type { Query } from './calls.ts';
+import type { AppRecord, Store, StoreReads } from '../../../ports/store.ts';
+import type { Query, Row } from './calls.ts';
 import { Channel } from './channel.ts';
 import { decode, decodeEvent, encodeChange } from './encode.ts';
 import {
@@ -64,31 +64,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 }
 
 function storeOver(channel: Channel, openWithin: number): Store {
-  const many = async <Document>(...queries: readonly Query[]): Promise<readonly Document[]> =>
-    (await channel.call('rows', queries)).map((row) => decode(row) as Document);
-  const one = async <Document>(query: Query): Promise<Document | null> => (await many<Document>(query))[0] ?? null;
-
   return {
+    ...readsOver((queries) => channel.call('rows', queries)),
+    atOnce: readsOver((queries) => channel.readAside(queries)),
     async acquire() {
       const { epoch, clock } = await channel.call('acquire', null, openWithin);
       return { epoch: epoch as Epoch, clockBase: instant(clock) };
     },
     async commit(change) {
       await channel.call('commit', encodeChange(change));
-    },
-    app: (name) => one<AppRecord>(oneApp(name)),
-    apps: () => many<AppRecord>(allApps),
-    environment: (key) => one<EnvironmentState>(oneEnvironment(key)),
-    environments: () => many<EnvironmentState>(allEnvironments),
-    release: (id) => one<Release>(oneRelease(id)),
-    releases: async (key, page) => many<Release>(releasePage(key, page)),
-    workloads: async (ids) => (ids.length === 0 ? [] : many<Workload>(...[...new Set(ids)].map(oneWorkload))),
-    rollout: (id) => one<Rollout>(oneRollout(id)),
-    rollouts: async (filter, page) => many<Rollout>(rolloutPage(filter, page)),
-    async events(filter) {
-      const rows = await channel.call('rows', [eventPage(filter)]);
-      const events = rows.map(decodeEvent);
-      return filter.newest === true ? events.reverse() : events;
     },
     async prune(limits) {
       const removed: ReleaseId[] = [];
@@ -101,5 +85,27 @@ function storeOver(channel: Channel, openWithin: number): Store {
       return removed;
     },
     close: () => channel.close(),
+  };
+}
+
+function readsOver(read: (queries: readonly Query[]) => Promise<readonly Row[]>): StoreReads {
+  const many = async <Document>(...queries: readonly Query[]): Promise<readonly Document[]> =>
+    (await read(queries)).map((row) => decode(row) as Document);
+  const one = async <Document>(query: Query): Promise<Document | null> => (await many<Document>(query))[0] ?? null;
+
+  return {
+    app: (name) => one<AppRecord>(oneApp(name)),
+    apps: () => many<AppRecord>(allApps),
+    environment: (key) => one<EnvironmentState>(oneEnvironment(key)),
+    environments: () => many<EnvironmentState>(allEnvironments),
+    release: (id) => one<Release>(oneRelease(id)),
+    releases: async (key, page) => many<Release>(releasePage(key, page)),
+    workloads: async (ids) => (ids.length === 0 ? [] : many<Workload>(...[...new Set(ids)].map(oneWorkload))),
+    rollout: (id) => one<Rollout>(oneRollout(id)),
+    rollouts: async (filter, page) => many<Rollout>(rolloutPage(filter, page)),
+    async events(filter) {
+      const events = (await read([eventPage(filter)])).map(decodeEvent);
+      return filter.newest === true ? events.reverse() : events;
+    },
   };
 }

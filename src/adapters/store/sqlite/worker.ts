@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { SignalboxError } from '../../../domain/errors.ts';
-import type { Call, CallName, Calls, Refusal, Reply, Row, WorkerOptions } from './calls.ts';
+import { type Call, type CallName, type Calls, giveUp, type Refusal, type Reply, type Row, type WorkerOptions } from './calls.ts';
 import { commitAll } from './commit.ts';
 import { type Database, isCurrent, migrate, openDatabase } from './database.ts';
 import { refusalOf, sqliteFault } from './errors.ts';
@@ -10,6 +10,10 @@ import { Reserve } from './reserve.ts';
 
 /** The store's thread: everything that may wait for the disk. Answers batches of calls in their order. */
 
+/** Milliseconds that one attempt at a locked database takes (nobody is answered meanwhile), and that lie between two. */
+const withinAttempt = 20;
+const betweenAttempts = 25;
+
 const options = workerData as WorkerOptions;
 const lock = new HomeLock(options.lockFile, options.pid);
 const reserve = new Reserve(options.file, options.reserve);
@@ -17,7 +21,7 @@ let database: Database | null = null;
 
 const works: { readonly [Name in Exclude<CallName, 'commit'>]: (ask: Calls[Name]['ask']) => Calls[Name]['answer'] } = {
   open() {
-    database = withRoom(() => openDatabase(options.file, options.busyTimeout));
+    database = withRoom(() => openDatabase(options.file, Math.min(options.busyTimeout, withinAttempt)));
     return null;
   },
   acquire() {
@@ -54,28 +58,61 @@ const works: { readonly [Name in Exclude<CallName, 'commit'>]: (ask: Calls[Name]
   },
 };
 
-parentPort?.on('message', (calls: readonly Call[]) => {
-  for (let next = 0; next < calls.length; ) {
-    const together = commitsFrom(calls, next);
-    if (together.length > 0) commit(together);
-    else work(calls[next] as Exclude<Call, { name: 'commit' }>);
-    next += Math.max(1, together.length);
+/** Calls in their order. The first may be waiting for another process to let go of the database. */
+let queue: readonly Call[] = [];
+/** When the first in the queue found the database locked. */
+let lockedSince: number | null = null;
+let pause: NodeJS.Timeout | null = null;
+
+parentPort?.on('message', (calls: readonly Call[] | typeof giveUp) => {
+  if (calls === giveUp) {
+    if (pause !== null) clearTimeout(pause);
+    queue = [];
+    works.close(null);
+    return;
   }
+  const aside = calls.filter((call) => call.aside === true);
+  for (const call of aside) send(work(call as OtherCall));
+  queue = [...queue, ...calls.filter((call) => call.aside !== true)];
+  if (pause === null) serve();
 });
 
-type CommitCall = Extract<Call, { name: 'commit' }>;
+/** Waiting for a lock happens between attempts and not within one, so that those who only look are answered meanwhile. */
+function serve(): void {
+  pause = null;
+  while (queue.length > 0) {
+    const together = commitsFrom(queue);
+    const replies = together.length > 0 ? commit(together) : [work(queue[0] as OtherCall)];
+    if (replies.every(foundItLocked) && mayWait()) {
+      pause = setTimeout(serve, betweenAttempts);
+      return;
+    }
+    lockedSince = null;
+    queue = queue.slice(replies.length);
+    for (const reply of replies) send(reply);
+  }
+}
 
-function commitsFrom(calls: readonly Call[], start: number): readonly CommitCall[] {
+function mayWait(): boolean {
+  lockedSince ??= performance.now();
+  return performance.now() - lockedSince < options.busyTimeout;
+}
+
+const foundItLocked = (reply: Reply): boolean => !reply.ok && reply.refusal.code === 'STORE_STALLED';
+
+type CommitCall = Extract<Call, { name: 'commit' }>;
+type OtherCall = Exclude<Call, { name: 'commit' }>;
+
+function commitsFrom(calls: readonly Call[]): readonly CommitCall[] {
   const together: CommitCall[] = [];
-  for (let at = start; at < calls.length; at += 1) {
-    const call = calls[at];
-    if (call?.name !== 'commit') break;
+  for (const call of calls) {
+    if (call.name !== 'commit') break;
     together.push(call);
   }
   return together;
 }
 
-function commit(calls: readonly CommitCall[]): void {
+function commit(calls: readonly CommitCall[]): readonly Reply[] {
   let ends: readonly (Refusal | null)[];
   try {
     const place = { database: owned(), file: options.file, reserve };
@@ -87,18 +124,18 @@ function commit(calls: readonly CommitCall[]): void {
   } catch (error) {
     ends = calls.map(() => refusalOf(error, options.file));
   }
-  calls.forEach((call, index) => {
+  return calls.map((call, index): Reply => {
     const refusal = ends[index] ?? null;
-    send(refusal === null ? { id: call.id, ok: true, answer: null } : { id: call.id, ok: false, refusal });
+    return refusal === null ? { id: call.id, ok: true, answer: null } : { id: call.id, ok: false, refusal };
   });
 }
 
-function work(call: Exclude<Call, { name: 'commit' }>): void {
+function work(call: OtherCall): Reply {
   try {
     const answer = (works[call.name] as (ask: unknown) => Calls[CallName]['answer'])(call.ask);
-    send({ id: call.id, ok: true, answer });
+    return { id: call.id, ok: true, answer };
   } catch (error) {
-    send({ id: call.id, ok: false, refusal: refusalOf(error, options.file) });
+    return { id: call.id, ok: false, refusal: refusalOf(error, options.file) };
   }
 }
 
