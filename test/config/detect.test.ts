@@ -159,6 +159,10 @@ const kinds: Readonly<Record<string, Kind>> = {
       worker: { kind: 'worker', run: expect.stringContaining('node work.js'), build: 'npm ci' },
     },
   },
+  'a Procfile with gunicorn, which would open its port before it knows that the app can be loaded': {
+    files: { Procfile: 'web: gunicorn -w 2 app:app\n', 'app.py': 'def app(e, s): pass\n' },
+    expected: web({ run: expect.stringContaining('; gunicorn --check-config -w 2 app:app && exec gunicorn -w 2 app:app') }),
+  },
   'plain files': {
     files: { 'public/index.html': '', 'public/about.html': '', 'README.md': '' },
     expected: { web: { kind: 'static', static: { folder: 'public', spaFallback: false } } },

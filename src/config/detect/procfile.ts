@@ -2,7 +2,7 @@ import type { DetectedService, Detection, Finding } from './finding.ts';
 import type { Folder } from './folder.ts';
 import { detectNode } from './node.ts';
 import { readPackageJson } from './package-json.ts';
-import { detectPython, inVenv, pythonBuild, requirements } from './python.ts';
+import { detectPython, gunicorn, inVenv, pythonBuild, requirements } from './python.ts';
 
 /** Services of a Procfile: `web` gets the route, `release` becomes its release command, every other line is a worker. */
 export async function detectProcfile(folder: Folder): Promise<Detection | undefined> {
@@ -18,7 +18,7 @@ export async function detectProcfile(folder: Folder): Promise<Detection | undefi
   const app = node ? await detectNode(folder) : await detectPython(folder);
   const build = app?.service.build ?? (node ? undefined : pythonBuild((await requirements(folder)).arguments));
   const around = (command: string): string =>
-    node ? `export PATH="$PWD/node_modules/.bin:$PATH"; ${command}` : `export ${inVenv}; ${command}`;
+    node ? `export PATH="$PWD/node_modules/.bin:$PATH"; ${command}` : `export ${inVenv}; ${loadedFirst(command)}`;
   const services = lines
     .filter(({ name }) => name !== 'release')
     .map(({ name, command }): DetectedService => {
@@ -46,3 +46,9 @@ export const serviceName = (text: string): string =>
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^[^a-z]+|-+$/g, '')
     .slice(0, 40) || 'web';
+
+/** A plain gunicorn command, nothing around it. */
+function loadedFirst(command: string): string {
+  const words = /^gunicorn\s+([^&|;<>]+)$/.exec(command)?.[1];
+  return words === undefined ? command : gunicorn(words, 'gunicorn');
+}

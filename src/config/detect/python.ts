@@ -19,6 +19,10 @@ export const inVenv = 'PATH="$PWD/.venv/bin:$PATH"';
 
 const standardLibrary = 'http.server';
 
+/** gunicorn opens its port before it loads the app, so a release that cannot be loaded would look healthy; it is loaded once before. */
+export const gunicorn = (words: string, program = 'python3 -m gunicorn'): string =>
+  `${program} --check-config ${words} && exec ${program} ${words}`;
+
 /** The Python app of a folder; undefined when no server is found in it. */
 export async function detectPython(folder: Folder): Promise<Found | undefined> {
   if (!folder.files.some((file) => file.endsWith('.py'))) return undefined;
@@ -97,7 +101,7 @@ function findEntry(sources: readonly SourceText[], wanted: string): PythonEntry 
   const manage = sources.find(({ file, text }) => file === 'manage.py' && /DJANGO_SETTINGS_MODULE/.test(text));
   const wsgi = sources.find(({ file }) => /(?:^|\/)wsgi\.py$/.test(file));
   if (manage !== undefined && wsgi !== undefined) {
-    const run = `${inVenv} && export PATH && if python3 -c 'import gunicorn' 2>/dev/null; then exec python3 -m gunicorn --bind "$HOST:$PORT" ${moduleOf(wsgi.file)}:application; else exec python3 manage.py runserver --noreload "$HOST:$PORT"; fi`;
+    const run = `${inVenv} && export PATH && if python3 -c 'import gunicorn' 2>/dev/null; then ${gunicorn(`--bind "$HOST:$PORT" ${moduleOf(wsgi.file)}:application`)}; else exec python3 manage.py runserver --noreload "$HOST:$PORT"; fi`;
     return { kind: 'Django', run, file: manage.file, line: 1, module: 'django', extra: [] };
   }
   for (const { file, text } of sources) {
@@ -120,7 +124,7 @@ function findEntry(sources: readonly SourceText[], wanted: string): PythonEntry 
     const found = flask ?? factory;
     if (found !== null && (flask !== null || /flask/i.test(text))) {
       const target = flask === null ? `${moduleOf(file)}:${found[1]}()` : `${moduleOf(file)}:${found[1]}`;
-      const run = `${inVenv} && export PATH && if python3 -c 'import gunicorn' 2>/dev/null; then exec python3 -m gunicorn --bind "$HOST:$PORT" '${target}'; else exec python3 -m flask --app '${target}' run --host "$HOST" --port "$PORT"; fi`;
+      const run = `${inVenv} && export PATH && if python3 -c 'import gunicorn' 2>/dev/null; then ${gunicorn(`--bind "$HOST:$PORT" '${target}'`)}; else exec python3 -m flask --app '${target}' run --host "$HOST" --port "$PORT"; fi`;
       return { kind: 'Flask', run, file, line: lineAt(text, found.index), module: 'flask', extra: [] };
     }
   }
