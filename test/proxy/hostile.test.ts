@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +98,40 @@ describe('files', () => {
     const pipes = Array.from({ length: 8 }, () => ask({ port: bench.port, host: 'docs.test', path: '/pipe.js' }));
     expect((await ask({ port: bench.port, host: 'docs.test', path: '/' })).body).toBe('<p>fine</p>');
     for (const { status } of await Promise.all(pipes)) expect(status).toBe(404);
+  });
+
+  test('a site that is itself a link stays in its artifact, also when it leads into another one', async () => {
+    const [own, other] = [join(files, 'artifacts/own'), join(files, 'artifacts/other')];
+    for (const folder of [own, other]) {
+      mkdirSync(join(folder, 'dist'), { recursive: true });
+      writeFileSync(join(folder, 'dist/index.html'), folder);
+      writeFileSync(join(folder, '.signalbox-artifact.json'), '{}');
+    }
+    const links = {
+      inside: 'dist',
+      outside: join(files, 'site'),
+      into: join(other, 'dist'),
+      onto: other,
+      above: join(files, 'artifacts'),
+    };
+    for (const [name, target] of Object.entries(links)) symlinkSync(target, join(own, name));
+    const roots = { inside: 'inside', outside: 'outside', into: 'into', onto: 'onto/dist', above: 'above/other/dist' };
+    await bench.commit(
+      tableOf({
+        version: 2,
+        splits: [
+          { releases: { v1: { apps: [app] } } },
+          { app: 'docs', releases: { v1: { files: { root: join(files, 'site') } } }, routes: ['docs.test'] },
+          ...Object.entries(roots).map(([name, root]) => ({
+            app: name,
+            releases: { v1: { files: { root: join(own, root) } } },
+            routes: [`${name}.test`],
+          })),
+        ],
+      }),
+    );
+    const answers = await Promise.all(Object.keys(roots).map((name) => ask({ port: bench.port, host: `${name}.test` })));
+    expect(answers.map(({ status }) => status)).toEqual([200, 404, 404, 404, 404]);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { realFile } from './resolve.ts';
+import { artifactAround, realFile } from './resolve.ts';
 
 /** Beyond this a file is told apart by size, time and inode instead of by its content. */
 const hashedBytes = 8 * 1024 * 1024;
@@ -28,6 +28,8 @@ interface Remembered {
 export class Files {
   readonly root: string;
   readonly #remembered = new Map<string, Remembered>();
+  /** Nothing outside it is served, even where the root itself is a link. */
+  #artifact: string | undefined;
 
   constructor(root: string) {
     this.root = root;
@@ -35,7 +37,8 @@ export class Files {
 
   /** An open file with its facts, to be closed by the caller; undefined when there is no such regular file in the root. */
   async open(relative: string): Promise<{ readonly handle: FileHandle; readonly facts: FileFacts } | undefined> {
-    const path = await realFile(this.root, relative);
+    this.#artifact ??= await artifactAround(this.root);
+    const path = await realFile(this.root, relative, this.#artifact);
     if (path === undefined) return undefined;
     // Without waiting: a named pipe would hold a thread until somebody writes to it.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

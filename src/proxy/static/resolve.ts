@@ -1,5 +1,5 @@
-import { realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { lstat, realpath } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
 
 /**
  * The segments of a URL path below a root, decoded; undefined when the path tries anything else than to name a file there:
@@ -26,15 +26,35 @@ export function segmentsOf(path: string): string[] | undefined {
   return segments;
 }
 
-/** The real file of `relative` below `root`; undefined when there is none or a link leads out of the root. */
-export async function realFile(root: string, relative: string): Promise<string | undefined> {
+/** The real file of `relative` below `root`; undefined when there is none or a link leads out of the root, or the root out of `within`. */
+export async function realFile(root: string, relative: string, within?: string): Promise<string | undefined> {
   try {
     const [realRoot, file] = await Promise.all([realpath(root), realpath(join(root, relative))]);
-    return file === realRoot || file.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep) ? file : undefined;
+    if (within !== undefined && !isBelow(realRoot, within)) return undefined;
+    return isBelow(file, realRoot) ? file : undefined;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG' || code === 'ELOOP' || code === 'EACCES')
       return undefined;
     throw cause;
   }
+}
+
+const isBelow = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
+/** What the builder leaves at the top of each artifact. */
+const artifactMarker = '.signalbox-artifact.json';
+
+/**
+ * The real folder of the artifact that holds `folder` by its name; undefined for one that no builder made. The outermost one, since
+ * further in a link may lead into somebody else's.
+ */
+export async function artifactAround(folder: string): Promise<string | undefined> {
+  let found: string | undefined;
+  for (let at = folder; at !== dirname(at); at = dirname(at)) {
+    const marked = await lstat(join(at, artifactMarker)).catch(() => null);
+    if (marked?.isFile() === true) found = at;
+  }
+  return found === undefined ? undefined : realpath(found);
 }
