@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { livingProcesses, markedProcesses, ownMemory } from './processes.ts';
+import { lookAround, ownMemory } from './processes.ts';
 import type { InstanceUsage } from './protocol.ts';
 
 interface ListeningSocket {
@@ -22,8 +22,7 @@ export interface UsageTarget {
  * programs write their title over their environment). One look over the machine's processes for all of them.
  */
 export async function usageOf(homeId: string, targets: readonly UsageTarget[], withListening: boolean): Promise<InstanceUsage[]> {
-  const marked = await markedProcesses();
-  const living = livingProcesses();
+  const { living, marked } = await lookAround();
   return targets.map(({ id, pid: main }) => {
     const marker = `${homeId}:${id}`;
     const pids = new Set(marked.flatMap((found) => (found.marker === marker ? [found.process.pid] : [])));
