@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import net from 'node:net';
 import { WireError } from '../wire/server.ts';
 import type { HeldListener, InheritedListener, ListenRequest } from './protocol.ts';
@@ -58,7 +59,7 @@ export function openListeners(file: string, inherited: readonly InheritedListene
         const before = remembered.find(({ name, host }) => name === request.name && host === request.host);
         return [{ ...request, port: request.port === 0 ? (before?.port ?? 0) : request.port }];
       });
-      for (const opened of open(wanted)) keep(opened);
+      for (const opened of openAnew(wanted)) keep(opened);
       const all = [...held.values()].map(({ name, host, port }) => ({ name, host, port }));
       if (wanted.length > 0) writeJson(file, all);
       return all;
@@ -67,18 +68,30 @@ export function openListeners(file: string, inherited: readonly InheritedListene
   };
 }
 
+/**
+ * Where ports are looked for that were left to us: below those of instances (20,000 to 31,999) and of outgoing connections (32,768 and
+ * up on Linux). They are to be had again after everything was down, and the system would give its own to anybody meanwhile.
+ */
+const ourPorts = { from: 10_000, to: 19_999 };
+const mostDraws = 100;
+
 /** All or none. */
+function openAnew(requests: readonly ListenRequest[]): Opened[] {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return open(requests);
+    } catch (cause) {
+      // Who binds at the same moment shows only when it listens: another draw.
+      if (attempt === 3 || !requests.some(({ port }) => port === 0) || (cause as WireError).code !== 'PORT_TAKEN') throw cause;
+    }
+  }
+}
+
 function open(requests: readonly ListenRequest[]): Opened[] {
   const opened: Opened[] = [];
   try {
     for (const request of requests) {
-      const handle = bind(request);
-      const { name, host } = request;
-      const address: { port?: number } = {};
-      // libuv keeps the error of a failed bind until it is asked for.
-      const error = handle.getsockname(address);
-      opened.push({ handle, listener: { name, host, port: address.port ?? request.port, fd: handle.fd } });
-      if (error !== 0) throw refusal(request, error);
+      opened.push(request.port === 0 ? bindAny(request) : bind(request));
     }
     listen(opened);
     return opened;
@@ -88,7 +101,19 @@ function open(requests: readonly ListenRequest[]): Opened[] {
   }
 }
 
-function bind({ name, host, port }: ListenRequest): BoundHandle {
+function bindAny(request: ListenRequest): Opened {
+  for (let draw = 0; draw < mostDraws; draw++) {
+    try {
+      return bind({ ...request, port: randomInt(ourPorts.from, ourPorts.to + 1) });
+    } catch (cause) {
+      if ((cause as WireError).code !== 'PORT_TAKEN') throw cause;
+    }
+  }
+  return bind(request);
+}
+
+/** @throws WireError PORT_TAKEN, PORT_DENIED; then nothing is open. */
+function bind({ name, host, port }: ListenRequest): Opened {
   const create = (net as unknown as { _createServerHandle?: CreateServerHandle })._createServerHandle;
   if (typeof create !== 'function') {
     throw new WireError(
@@ -98,7 +123,12 @@ function bind({ name, host, port }: ListenRequest): BoundHandle {
   }
   const handle = create(host, port, host.includes(':') ? 6 : 4, -1);
   if (typeof handle === 'number') throw refusal({ name, host, port }, handle);
-  return handle;
+  const address: { port?: number } = {};
+  // libuv keeps the error of a failed bind until it is asked for.
+  const error = handle.getsockname(address);
+  if (error === 0) return { handle, listener: { name, host, port: address.port ?? port, fd: handle.fd } };
+  handle.close();
+  throw refusal({ name, host, port }, error);
 }
 
 /**

@@ -104,6 +104,13 @@ describe('listeners', () => {
     expect((await get(port)).pid).not.toBe(pid);
   });
 
+  it('that may have any port get one that no outgoing connection is given while everything is down', async () => {
+    const keeper = await home.connect();
+    const port = await serve(keeper, worker('w1'));
+    const lowest = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/)[0]);
+    expect(port).toBeLessThan(lowest);
+  });
+
   it('on a taken port are refused with its name, and nothing else changes', async () => {
     const keeper = await home.connect();
     const port = await serve(keeper, worker('w1'));
