@@ -96,7 +96,7 @@ describe('a deploy', () => {
   it('that was rolled back ends with 3, the reason and the last words of the app', async () => {
     const reason = { code: 'UNHEALTHY', message: 'It answers /health with 500.', service: 'web', log: ['boom \u001b[31mred'] };
     const onDeploy: StandInOptions['onDeploy'] = (id, standIn) =>
-      standIn.move(id, { phase: 'rolled-back', reason, from: idOf(9), times: { ...times, restoreMs: 31 } });
+      standIn.move(id, { phase: 'rolled-back', reason, trafficMoved: true, from: idOf(9), times: { ...times, restoreMs: 31 } });
     const people = await deploy(await begin({ onDeploy }));
     expect(people.code).toBe(3);
     expect(people.out).toContain('v1 was rolled back in 31 ms; v9 has all traffic.');
