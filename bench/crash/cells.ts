@@ -25,8 +25,11 @@ export interface Cell {
 }
 
 const strategy = 'type: blue-green, bake: 2s';
-/** Of both services: streams hold a drain up to its end, and nothing is learnt from waiting. */
-const drain: Replacement = ['drain: 5s', 'drain: 1s'];
+/**
+ * Of both services: streams hold a drain up to its end, and nothing is learnt from waiting. The app's slowest answers take 1.2 s, and a
+ * drain that is shorter than them ends them, as it should.
+ */
+const drain: Replacement = ['drain: 5s', 'drain: 2s'];
 const baked = (instead: string): readonly Replacement[] => [drain, drain, [strategy, instead]];
 const blueGreen = baked('type: blue-green, bake: 500ms');
 /** Some 15 requests a second: time enough to be paused before the gate has its verdict. */
