@@ -46,10 +46,11 @@ type WorkerMethods = {
 type WorkerControl = WireClient<WorkerMethods, Events>;
 
 /**
- * After the first restart, which is immediate: `firstMs` * 2^n up to `mostMs`. Forgiven after `stableMs` of running: nobody is
+ * After the first restart, which is immediate: `firstMs` * 2^n up to `mostMs`, so that whoever kills it again and again finds it back
+ * within a second each time. Forgiven after `stableMs` of running: nobody is
  * served while a worker is waited for, and a start costs little.
  */
-const backoff = { firstMs: 100, mostMs: 5000, stableMs: 2000 };
+const backoff = { firstMs: 100, mostMs: 500, stableMs: 2000 };
 const logBytes = 10 * 1024 * 1024;
 const readyMs = 5000;
 /** How long a worker that is exchanged or no longer wanted may take to finish. */
