@@ -47,8 +47,8 @@ type WorkerControl = WireClient<WorkerMethods, Events>;
 
 /**
  * After the first restart, which is immediate: `firstMs` * 2^n up to `mostMs`, so that whoever kills it again and again finds it back
- * within a second each time. Forgiven after `stableMs` of running: nobody is
- * served while a worker is waited for, and a start costs little.
+ * within a second each time. Forgiven after `stableMs` of running: nobody is served while a worker is waited for, and a start costs
+ * little.
  */
 const backoff = { firstMs: 100, mostMs: 500, stableMs: 2000 };
 const logBytes = 10 * 1024 * 1024;
