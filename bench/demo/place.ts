@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { ReasonBody, StatusBody } from '../../src/api/contract.ts';
 import { type ApiClient, openClient } from '../../src/cli/client.ts';
 import { partsFinder } from '../kit/parts.ts';
-import { kill, listProcesses, waitFor } from '../kit/processes.ts';
+import { kill, listProcesses, type ProcessSeen, waitFor } from '../kit/processes.ts';
 import { checkoutRoot } from '../load/program.ts';
 
 /** The last object of `deploy --json`. */
@@ -116,8 +116,16 @@ async function removeAbandoned(variables: Readonly<Record<string, string>>): Pro
     const owner = ownerIn(text);
     if (owner === null || uid !== process.getuid?.()) continue;
     if ((await ownerOf(owner.pid))?.startTicks === owner.startTicks) continue;
-    await removeInstallation(folder, environmentFor(join(folder, 'home'), variables), new Set());
+    const home = join(folder, 'home');
+    for (const command of await commandsOn(home)) await kill(command, 'SIGKILL');
+    await removeInstallation(folder, environmentFor(home, variables), new Set());
   }
+}
+
+/** Runs of our own command line; whatever else a person has started with that home in the environment is not ours to end. */
+async function commandsOn(home: string): Promise<readonly ProcessSeen[]> {
+  const program = join(checkoutRoot(), 'bin/signalbox.js');
+  return (await listProcesses()).filter((seen) => seen.argv[1] === program && seen.environment.get('SIGNALBOX_HOME') === home);
 }
 
 function ownerIn(text: string): Owner | null {
@@ -139,9 +147,8 @@ async function removeInstallation(
   await findParts();
   await runCli(['down', '--all', '--json'], { env, running }).catch(() => undefined);
   await waitFor('the end of every process of the demo', 10_000, async () => {
-    const { controlPlane, keeper, workers, instances, all } = await findParts();
-    const commands = all.filter((seen) => seen.environment.get('SIGNALBOX_HOME') === home);
-    const left = [...new Set([...controlPlane, ...keeper, ...workers, ...instances, ...commands])];
+    const { controlPlane, keeper, workers, instances } = await findParts();
+    const left = [...controlPlane, ...keeper, ...workers, ...instances];
     for (const seen of left) await kill(seen, 'SIGKILL');
     return left.length === 0 ? true : undefined;
   });

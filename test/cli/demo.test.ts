@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -84,8 +86,17 @@ describe('signalbox demo', () => {
     await withDemo([], async (demo) => {
       await printed(demo, 'Ctrl-C ends it all');
       expect(await askApp(demo)).toEqual({ status: 'ok', version: 'v2' });
-      demo.child.kill('SIGINT');
-      expect((await demo.done).code).toBe(0);
+      // Somebody's editor in the other terminal, where they exported the home as they were told.
+      const home = /export SIGNALBOX_HOME=(\S+)/.exec(demo.out())?.[1] ?? '';
+      const editor = spawn('sleep', ['100'], { env: { PATH: process.env['PATH'], SIGNALBOX_HOME: home }, stdio: 'ignore' });
+      try {
+        demo.child.kill('SIGINT');
+        expect((await demo.done).code).toBe(0);
+        expect([home !== '', editor.exitCode, editor.signalCode]).toEqual([true, null, null]);
+      } finally {
+        editor.kill();
+        await once(editor, 'exit');
+      }
     });
   });
 
