@@ -17,6 +17,8 @@ export interface ArtifactRef {
   readonly key: BuildKey;
   /** Folder of the service inside the artifact, `.` for its root. */
   readonly path: string;
+  /** Not built from the source: an image made elsewhere, or programs of this system in an empty folder. Undefined: built. */
+  readonly given?: { readonly image: string } | { readonly system: true };
 }
 
 /** One service as it runs. `id` is a hash of all other fields except those that may change without a restart. */
@@ -27,8 +29,10 @@ export interface Workload {
   readonly service: ServiceName;
   readonly kind: ServiceKind;
   readonly artifact: ArtifactRef;
-  /** Undefined for `static`. */
+  /** Undefined for `static`, and where an image brings its own command. */
   readonly run?: string;
+  /** Port it listens on inside its container; undefined: what the image exposes, else the runtime's choice, told by PORT. */
+  readonly port?: number;
   readonly static?: StaticSpec;
   /** Frozen run-time variables as declared; references such as `${services.api.url}` are resolved when an instance starts. */
   readonly env: Readonly<Record<string, string>>;
@@ -62,6 +66,18 @@ export interface BuildRecipe {
   readonly inputs: readonly string[];
   readonly command?: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Undefined: a folder is built. */
+  readonly image?: ImageRecipe;
+}
+
+/** How the image of a service is made. Everything in it is part of the build key. */
+export interface ImageRecipe {
+  /** A file of the repository, or text made for the service's stack. */
+  readonly dockerfile: { readonly path: string } | { readonly text: string };
+  /** Folder of the repository sent to the engine, `.` for all of it. */
+  readonly context: string;
+  /** Stage to build; undefined: the last one. */
+  readonly target?: string;
 }
 
 /** A version of an app in an environment. Never changes once written. */
