@@ -1,6 +1,7 @@
 // `node scripts/docker-engine.js start DIR` starts a Docker engine of its own below DIR (root only) and prints its socket;
 // `stop DIR` ends it and what it left mounted. Nothing of an engine that is already on the machine is touched or used.
 // The base image `signalbox-base:bookworm` (Debian, and the Node that runs this script) is made on the first start: nothing is pulled.
+// With `--stand-ins` also what tests use in place of public images (test/docker/stand-ins).
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs';
@@ -10,6 +11,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const baseImage = 'signalbox-base:bookworm';
+/** Folder below test/docker/stand-ins -> the names it goes by. */
+const standIns = {
+  node: ['node:20-bookworm-slim'],
+  postgres: ['postgres:15', 'postgres:16'],
+  redis: ['redis:7'],
+  mailpit: ['axllent/mailpit:v1.21'],
+  pgadmin: ['dpage/pgadmin4:8'],
+};
 const needed = { dockerd: 'docker.io', iptables: 'iptables', debootstrap: 'debootstrap', ip: 'iproute2' };
 const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
 
@@ -59,6 +68,19 @@ export async function startEngine(dir, { args = [] } = {}) {
   return places.socket;
 }
 
+/** Builds the stand-ins that are not there yet. */
+export async function makeStandIns(socket) {
+  for (const [folder, names] of Object.entries(standIns)) {
+    if (await has(socket, names[0])) continue;
+    const context = fileURLToPath(new URL(`../test/docker/stand-ins/${folder}`, import.meta.url));
+    const tags = names.flatMap((name) => ['--tag', name]);
+    execFileSync('docker', ['--host', `unix://${socket}`, 'build', '--quiet', ...tags, context], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, PATH: path, DOCKER_BUILDKIT: '0' },
+    });
+  }
+}
+
 /** Starts only the program: for those who stopped it themselves. */
 export async function launch(places, args = []) {
   makeBridge(places.bridge);
@@ -66,10 +88,15 @@ export async function launch(places, args = []) {
   const child = spawn(
     'dockerd',
     [
-      ...['--host', `unix://${places.socket}`, '--data-root', places.data, '--exec-root', places.run],
-      ...['--pidfile', places.pid, '--storage-driver', 'overlay2', '--bridge', places.bridge.name],
+      `--host=unix://${places.socket}`,
+      `--data-root=${places.data}`,
+      `--exec-root=${places.run}`,
+      `--pidfile=${places.pid}`,
+      '--storage-driver=overlay2',
+      `--bridge=${places.bridge.name}`,
       // Away from the ranges that an engine of the machine takes by itself.
-      ...['--default-address-pool', `base=10.${places.bridge.block}.0.0/16,size=24`, ...args],
+      `--default-address-pool=base=10.${places.bridge.block}.0.0/16,size=24`,
+      ...args,
     ],
     { detached: true, stdio: ['ignore', log, log], env: { ...process.env, PATH: path } },
   );
@@ -175,10 +202,13 @@ function alive(pid) {
 const tailOf = (file) => readFileSync(file, 'utf8').split('\n').slice(-15).join('\n');
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const [verb, dir] = process.argv.slice(2);
+  const [verb, dir, option] = process.argv.slice(2);
   if ((verb !== 'start' && verb !== 'stop') || dir === undefined) {
-    process.stderr.write('usage: node scripts/docker-engine.js start|stop DIR\n');
+    process.stderr.write('usage: node scripts/docker-engine.js start DIR [--stand-ins] | stop DIR\n');
     process.exitCode = 2;
-  } else if (verb === 'start') process.stdout.write(`${await startEngine(dir)}\n`);
-  else await stopEngine(dir);
+  } else if (verb === 'start') {
+    const socket = await startEngine(dir);
+    if (option === '--stand-ins') await makeStandIns(socket);
+    process.stdout.write(`${socket}\n`);
+  } else await stopEngine(dir);
 }
