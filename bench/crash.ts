@@ -1,7 +1,7 @@
 /**
  * bench:crash: SIGKILL of everything, under load. Control plane: in each phase of a rollout and between each commit and its effect,
  * whether the rollout goes on or back, by itself or by hand (seen in the store, killed within a millisecond or two). Proxy workers, keeper, instances, control plane and workers together, a reboot.
- * `node bench/run.js crash [--quick] [--kills 11] [--parts 10] [--rate 300]`: kills per cell; exits 1 when a bar is missed.
+ * `node bench/run.js crash [--runtime docker] [--quick] [--kills 11] [--parts 10] [--rate 300]`: kills per cell; exits 1 when a bar is missed.
  */
 import { join } from 'node:path';
 import { cells } from './crash/cells.ts';
@@ -10,6 +10,7 @@ import { Decisions } from './crash/decisions.ts';
 import { killPart, type PartKill, partKills } from './crash/part-kills.ts';
 import type { Scene } from './crash/scene.ts';
 import { readArguments } from './kit/arguments.ts';
+import { runtimeSettings } from './kit/docker.ts';
 import { makeRepository } from './kit/repository.ts';
 import { conclude, printTable, quantile } from './kit/result.ts';
 import { withInstallation } from './kit/with-installation.ts';
@@ -19,7 +20,7 @@ import { verifyOrders, withOrders } from './load/orders.ts';
 import { benchedHost, standardLoad } from './load/standard-mix.ts';
 import { startLoad } from './load/start.ts';
 
-const options = readArguments({ kills: [11, 1], parts: [10, 1], rate: [300, 200], streams: [20, 5] });
+const options = readArguments({ kills: [11, 1], parts: [10, 1], rate: [300, 200], streams: [20, 5] }, ['process', 'docker']);
 /** A moment that was over before it was seen is tried again this often. */
 const tries = 5;
 
@@ -34,7 +35,7 @@ await withInstallation(async ({ installation, folder }) => {
   const parts = await otherKills(scene);
   const left = await installation.stop();
   await tell({ kills, report, parts, left });
-});
+}, runtimeSettings(options.runtime));
 
 async function controlPlaneKills(scene: Scene): Promise<{ kills: Counted<Kill>[]; report: LoadReport }> {
   const load = await startLoad(standardLoad({ port: scene.http, rate: options.rate, streams: options.streams }));
@@ -125,7 +126,7 @@ async function tell({ kills, report, parts, left }: Outcome): Promise<void> {
   const proxies = parts.filter(({ part }) => part.startsWith('proxy workers')).map(({ backMs }) => backMs);
   const keepers = parts.filter(({ part }) => part === 'keeper');
   await conclude({
-    bench: 'crash',
+    bench: options.runtime === 'docker' ? 'crash-docker' : 'crash',
     quick: options.quick,
     bars: [
       { name: 'dropped by kills of the control plane', value: report.dropped, limit: 0 },

@@ -1,12 +1,13 @@
 /**
  * bench:deploy: releases of an app that dies at once on SIGTERM, under clients that never retry. Nothing may be lost.
- * `node bench/run.js deploy [--quick] [--deploys 100] [--requests 1000000] [--rate 1000] [--streams 100] [--before 30]`
+ * `node bench/run.js deploy [--runtime docker] [--quick] [--deploys 100] [--requests 1000000] [--rate 1000] [--streams 100] [--before 30]`
  * Exits 1 when a bar is missed.
  */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeployOutcome, Installation } from './installation.ts';
 import { readArguments } from './kit/arguments.ts';
+import { runtimeSettings } from './kit/docker.ts';
 import { makeRepository, type Repository } from './kit/repository.ts';
 import { conclude, printTable, quantile } from './kit/result.ts';
 import { withInstallation } from './kit/with-installation.ts';
@@ -17,17 +18,20 @@ import { verifyOrders, withOrders } from './load/orders.ts';
 import { benchedHost, standardLoad } from './load/standard-mix.ts';
 import { type Load, startLoad } from './load/start.ts';
 
-const options = readArguments({
-  deploys: [100, 5],
-  requests: [1_000_000, 20_000],
-  rate: [1000, 500],
-  streams: [100, 20],
-  before: [30, 5],
-});
+const options = readArguments(
+  {
+    deploys: [100, 5],
+    requests: [1_000_000, 20_000],
+    rate: [1000, 500],
+    streams: [100, 20],
+    before: [30, 5],
+  },
+  ['process', 'docker'],
+);
 
 await withInstallation(async ({ installation, folder }) => {
   await measure(installation, await makeRepository(join(folder, 'benched')));
-});
+}, runtimeSettings(options.runtime));
 
 async function measure(installation: Installation, repository: Repository): Promise<void> {
   await repository.commit('1');
@@ -98,7 +102,7 @@ async function tell(report: LoadReport, outcomes: readonly DeployOutcome[], orde
   for (const fault of orderFaults) process.stdout.write(`  ${fault}\n`);
   const fresh = (report.connectionsOpened - report.websockets.opened - report.events.opened) / report.started;
   await conclude({
-    bench: 'deploy',
+    bench: options.runtime === 'docker' ? 'deploy-docker' : 'deploy',
     quick: options.quick,
     bars: [
       { name: 'dropped, by the clients', value: report.dropped, limit: 0 },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ReleaseBody, RolloutBody, StatusBody } from '../src/api/contract.ts';
+import { clearEngine } from './kit/docker.ts';
 import { type Parts, partsFinder } from './kit/parts.ts';
 import { kill, waitFor } from './kit/processes.ts';
 import { checkoutRoot } from './load/program.ts';
@@ -50,7 +51,7 @@ export interface Installation {
   /** Waits until all traffic is on the rollout's release, or the rollout has ended without that. */
   live(rolloutId: string, timeoutMs: number): Promise<RolloutBody>;
   parts(): Promise<Parts>;
-  /** Ends everything by pid and removes the home; once. @returns how many processes `down --all` had left behind. */
+  /** Ends everything by pid and removes the home; once. @returns how many processes, containers and networks `down --all` had left behind. */
   stop(): Promise<number>;
 }
 
@@ -169,8 +170,10 @@ export async function install(environment: Readonly<Record<string, string>> = {}
     for (const seen of left) await kill(seen, 'SIGKILL');
     for (const child of upPrograms) child.kill('SIGKILL');
     await waitFor('the end of every process', 10_000, async () => ((await parts()).all.length === 0 ? true : undefined));
+    const { SIGNALBOX_RUNTIME: runtime, SIGNALBOX_DOCKER_HOST: host = '' } = environment;
+    const inEngine = runtime === 'docker' ? await clearEngine(host, home) : 0;
     await rm(home, { recursive: true, force: true });
-    return left.length;
+    return left.length + inEngine;
   };
   try {
     await up();

@@ -1,20 +1,21 @@
 /**
  * bench:rollback: how long after a rollback was asked for the last request still went to the bad release, the previous one being warm.
  * Measured from before the API call is sent to the arrival of the last request at the bad release, by that release's own clock.
- * `node bench/run.js rollback [--quick] [--rounds 100] [--rate 1000]`; exits 1 when a bar is missed.
+ * `node bench/run.js rollback [--runtime docker] [--quick] [--rounds 100] [--rate 1000]`; exits 1 when a bar is missed.
  */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AcceptedBody } from '../src/api/contract.ts';
 import type { Installation } from './installation.ts';
 import { readArguments } from './kit/arguments.ts';
+import { runtimeSettings } from './kit/docker.ts';
 import { makeRepository } from './kit/repository.ts';
 import { conclude, printTable, quantile } from './kit/result.ts';
 import { withInstallation } from './kit/with-installation.ts';
 import { standardLoad } from './load/standard-mix.ts';
 import { type Load, startLoad } from './load/start.ts';
 
-const options = readArguments({ rounds: [100, 6], rate: [1000, 500] });
+const options = readArguments({ rounds: [100, 6], rate: [1000, 500] }, ['process', 'docker']);
 /** The bad release has had this long to take all traffic before it is undone, ms. */
 const badForMs = 500;
 
@@ -59,7 +60,7 @@ await withInstallation(async ({ installation, folder }) => {
   );
   for (const drop of report.firstDrops.slice(0, 10)) process.stdout.write(`  ${drop.kind} ${drop.item}: ${drop.detail}\n`);
   await conclude({
-    bench: 'rollback',
+    bench: options.runtime === 'docker' ? 'rollback-docker' : 'rollback',
     quick: options.quick,
     bars: [
       { name: 'asked for -> last request routed, p99', value: quantile(last, 0.99), limit: 100, unit: 'ms' },
@@ -70,7 +71,7 @@ await withInstallation(async ({ installation, folder }) => {
     skipped: [],
     figures: { rounds, started: report.started, drops: report.drops, firstDrops: report.firstDrops },
   });
-});
+}, runtimeSettings(options.runtime));
 
 async function undo(installation: Installation, load: Load, round: { environment: string; bad: string }): Promise<Round> {
   const before = load.totals();
