@@ -10,9 +10,11 @@ import type {
   StrategySpec,
 } from '../domain/spec.ts';
 import { type AppName, type EnvironmentName, type Millis, millis, type ServiceName } from '../domain/values.ts';
+import { completeContainer } from './container-keys.ts';
 import { parseDuration } from './duration.ts';
 import { joinPath, repositoryPath } from './repository-path.ts';
 import { type AppFile, healthSchema, routeSchema, type ServiceFile, type StrategyFile, strategySchema } from './schema.ts';
+import { completeDev, completeRequires } from './schema-dev.ts';
 import { toolchainOf } from './toolchain.ts';
 
 /** What the file alone cannot say. */
@@ -20,6 +22,8 @@ export interface CompletionFacts {
   readonly app: AppName;
   /** Default of `spaFallback`, by service. */
   readonly singlePage: Readonly<Record<string, boolean>>;
+  /** Where a value stands in the file; undefined where there is no file. */
+  readonly place?: (path: readonly PropertyKey[]) => { readonly line: number; readonly column: number };
 }
 
 /** Fills every default into a file that the schema has accepted. Total: what is still wrong is found by `cross-checks.ts`. */
@@ -67,6 +71,7 @@ function completeService(name: string, service: ServiceFile, facts: CompletionFa
     buildEnv: texts(service.buildEnv),
     toolchain: service.toolchain ?? toolchainOf(service.build),
     ...(kind === 'static' || service.run === undefined ? {} : { run: service.run }),
+    ...completeContainer(service, kind),
     ...(service.static === undefined ? {} : { static: completeStatic(service.static, facts.singlePage[name] ?? false) }),
     replicas: service.replicas ?? 1,
     health: completeHealth(service.health, kind),
@@ -82,6 +87,15 @@ function completeService(name: string, service: ServiceFile, facts: CompletionFa
       ...(service.resources.cpus === undefined ? {} : { cpus: service.resources.cpus }),
     },
     requestTimeout: duration(service.requestTimeout),
+    ...(service.requires.length === 0
+      ? {}
+      : {
+          requires: completeRequires(
+            service.requires,
+            facts.place && ((index) => facts.place?.(['services', name, 'requires', index]) ?? { line: 1, column: 1 }),
+          ),
+        }),
+    ...(service.dev === undefined ? {} : { dev: completeDev(service.dev) }),
   };
 }
 

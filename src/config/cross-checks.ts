@@ -1,6 +1,7 @@
 import { resolveEnvironment } from '../domain/environment.ts';
 import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
 import { checkEnvironments } from './check-environments.ts';
+import { canStart, checkContainer } from './container-keys.ts';
 import type { ConfigDocument, KeyPath } from './document.ts';
 import type { Mistake } from './mistakes.ts';
 import { checkReferences, type Report, serviceReferences } from './references.ts';
@@ -30,8 +31,9 @@ export function crossChecks(file: AppFile, spec: AppSpec, document: ConfigDocume
 }
 
 function checkKind(service: ServiceFile, base: KeyPath, report: Report): void {
-  if (service.run === undefined && service.static === undefined)
-    report(base, 'expected run (a start command) or static (a folder to serve)');
+  if (!canStart(service))
+    report(base, 'expected run (a start command) or static (a folder to serve); on Docker dockerfile or image');
+  checkContainer(service, base, report);
   const refuse = (key: keyof ServiceFile, why: string): void => {
     if (service[key] !== undefined) report([...base, key], why);
   };

@@ -9,6 +9,7 @@ import { detectedFile } from './detect/to-file.ts';
 import { servesSinglePage } from './detect/static-sites.ts';
 import { type ConfigDocument, parseConfigDocument } from './document.ts';
 import { configError, type Mistake } from './mistakes.ts';
+import { missingDockerfiles, withFoundDockerfiles } from './own-dockerfiles.ts';
 import type { RepositoryReader } from './reader.ts';
 import { repositoryPath } from './repository-path.ts';
 import { type AppFile, appSchema, namePattern } from './schema.ts';
@@ -54,10 +55,16 @@ export function appNameOf(folderName: string): AppName {
 }
 
 async function loadFile(reader: RepositoryReader, given: { name: string; text: string }): Promise<LoadedApp> {
-  const { file, document } = parseAppFile(given.name, given.text);
-  if (file.services === undefined) return loadDetected(reader, file, { name: given.name, document });
-  const spec = complete(file, { app: appName(file, reader), singlePage: await singlePages(file, reader) });
-  const mistakes = [...crossChecks(file, spec, document), ...(await missingFolders(file, document, reader))];
+  const { file: written, document } = parseAppFile(given.name, given.text);
+  if (written.services === undefined) return loadDetected(reader, written, { name: given.name, document });
+  const file = await withFoundDockerfiles(written, reader);
+  const facts = { app: appName(file, reader), singlePage: await singlePages(file, reader), place: document.place };
+  const spec = complete(file, facts);
+  const mistakes = [
+    ...crossChecks(file, spec, document),
+    ...(await missingFolders(file, document, reader)),
+    ...(await missingDockerfiles(written, document, reader)),
+  ];
   if (mistakes.length > 0) throw configError(given.name, mistakes);
   return { spec, origin: 'file', findings: [] };
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { durationPattern, parseDuration } from './duration.ts';
 import { repositoryPath } from './repository-path.ts';
+import { devKey, requiresKey } from './schema-dev.ts';
+import { dockerKeys } from './schema-docker.ts';
 
 /**
  * signalbox.yaml, each key once: type, default, unit and sentence. The published JSON Schema, the checks and the defaults all come from here.
@@ -191,6 +193,7 @@ export const serviceSchema = z
       run: command('the start command')
         .optional()
         .meta({ description: 'Shell command that starts an instance in `path`; gets PORT and HOST.' }),
+      ...dockerKeys,
       static: z
         .union([path('the folder to serve'), staticSchema], { error: 'a folder such as dist, or { folder, spaFallback }' })
         .optional()
@@ -234,6 +237,8 @@ export const serviceSchema = z
       requestTimeout: duration('100ms', '24h')
         .default('60s')
         .meta({ description: 'Longest wait for the first byte of a response.' }),
+      requires: requiresKey(),
+      dev: devKey(),
     },
     { error: 'a service: { run, build, route, … }' },
   )

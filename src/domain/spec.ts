@@ -29,8 +29,10 @@ export interface ServiceSpec {
   readonly buildEnv: Readonly<Record<string, string>>;
   /** Toolchain names whose versions are part of the build key, e.g. `node`, `python3`. */
   readonly toolchain: readonly string[];
-  /** Shell command run in the artifact's `path`; gets PORT and HOST. Undefined for `static`. */
+  /** Shell command run in the artifact's `path`; gets PORT and HOST. Undefined for `static`, and where an image brings its own. */
   readonly run?: string;
+  /** What only a runtime of containers looks at; undefined: nothing was said. */
+  readonly container?: ContainerSpec;
   /** Folder with the files to serve, relative to `path`; only for `static`. */
   readonly static?: StaticSpec;
   readonly replicas: number;
@@ -50,6 +52,40 @@ export interface ServiceSpec {
   readonly resources: Resources;
   /** Longest wait for the first byte of a response. Default 60 s. */
   readonly requestTimeout: Millis;
+  /** Variables that must have a value before it may start. Undefined: none. */
+  readonly requires?: readonly RequiredVariable[];
+  /** How it runs under `signalbox dev`; undefined: by framework, else `run`. No part of a release. */
+  readonly dev?: DevSpec;
+}
+
+/** Paths are relative to the repository, like `path` of the service. */
+export interface ContainerSpec {
+  /** Undefined: `Dockerfile` in `path`, else one made for the stack. */
+  readonly dockerfile?: string;
+  /** Folder that the Dockerfile may copy from. Undefined: `path`. */
+  readonly context?: string;
+  /** Stage of the Dockerfile; undefined: the last one. */
+  readonly target?: string;
+  /** An image made elsewhere, instead of a build. */
+  readonly image?: string;
+  /** Port inside the container. */
+  readonly port?: number;
+}
+
+export interface RequiredVariable {
+  readonly name: string;
+  /** Where signalbox.yaml asks for it, counted from 1; undefined when nobody wrote it down. */
+  readonly line?: number;
+  readonly column?: number;
+}
+
+export interface DevSpec {
+  /** Shell command in place of `run`. */
+  readonly run?: string;
+  /** Restart on change of the service folder, or of paths relative to it. */
+  readonly watch?: boolean | readonly string[];
+  /** Port that it listens on whatever PORT says. */
+  readonly port?: number;
 }
 
 export interface StaticSpec {

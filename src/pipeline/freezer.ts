@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { resolveEnvironment } from '../domain/environment.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { ReleasedService } from '../domain/release.ts';
-import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
+import type { AppSpec, ContainerSpec, ServiceSpec } from '../domain/spec.ts';
 import type { BuildKey } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Freezer, FreezeRequest } from '../ports/freezer.ts';
@@ -69,6 +69,7 @@ export function below(spec: AppSpec, folder: string): AppSpec {
     ...service,
     path: from(service.path),
     ...(service.inputs === undefined ? {} : { inputs: service.inputs.map(from) }),
+    ...(service.container === undefined ? {} : { container: movedContainer(service.container, from) }),
     ...(service.release === undefined ? {} : { release: { ...service.release, inputs: service.release.inputs.map(from) } }),
   });
   return {
@@ -76,6 +77,12 @@ export function below(spec: AppSpec, folder: string): AppSpec {
     services: Object.fromEntries(Object.entries(spec.services).map(([name, service]) => [name, moved(service)])),
   };
 }
+
+const movedContainer = (container: ContainerSpec, from: (path: string) => string): ContainerSpec => ({
+  ...container,
+  ...(container.dockerfile === undefined ? {} : { dockerfile: from(container.dockerfile) }),
+  ...(container.context === undefined ? {} : { context: from(container.context) }),
+});
 
 /** A path rule of one service that takes requests away from another on the same host. */
 function overlaps(services: readonly ReleasedService[]): readonly string[] {
