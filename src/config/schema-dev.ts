@@ -58,8 +58,7 @@ export const requiresKey = () =>
     })
     .default([])
     .meta({
-      description:
-        'Run-time variables that must have a value, else neither a deploy nor `signalbox dev` starts. Default: none.',
+      description: 'Run-time variables that must have a value, else neither a deploy nor `signalbox dev` starts. Default: none.',
     });
 
 export function completeDev(given: string | z.output<typeof devSchema>): DevSpec {
