@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
+import { type DockerSettings, readDockerSettings, readRuntime, type RuntimeName } from './settings-docker.ts';
 import { parseTrusted } from './trusted.ts';
 
 /** What the operator of an installation decides, from the environment. The one place that reads it. */
@@ -19,6 +20,8 @@ export interface Settings {
   readonly trustedProxies: readonly string[];
   /** Releases kept per app and environment (default 10), and bytes of artifacts kept over all apps (default 20 GiB). */
   readonly retention: { readonly releases: number; readonly artifactBytes: number };
+  readonly runtime: RuntimeName;
+  readonly docker: DockerSettings;
   /** False with NO_COLOR set to anything but an empty text. */
   readonly color: boolean;
 }
@@ -63,6 +66,8 @@ export function readSettings(
       }),
       artifactBytes: bytes(variables, 'SIGNALBOX_KEEP_ARTIFACT_BYTES', 20 * gib),
     },
+    runtime: readRuntime(variables),
+    docker: readDockerSettings(variables, machine),
     color: (variables.NO_COLOR ?? '') === '',
   };
 }

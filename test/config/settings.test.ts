@@ -14,6 +14,13 @@ test('without any variable everything listens on loopback, on ports an ordinary 
     proxyWorkers: 1,
     trustedProxies: [],
     retention: { releases: 10, artifactBytes: 20 * 1024 ** 3 },
+    runtime: 'process',
+    docker: {
+      socket: '/var/run/docker.sock',
+      baseImage: null,
+      registry: null,
+      configFile: '/home/ada/.docker/config.json',
+    },
     color: true,
   });
 });
@@ -52,8 +59,40 @@ test('values are read as documented', () => {
   expect(settings.retention.artifactBytes).toBe(500 * 1024 ** 2);
 });
 
+test('a registry has a host, what comes before the names, and perhaps a login of its own', () => {
+  const settings = readSettings(
+    {
+      SIGNALBOX_RUNTIME: 'docker',
+      SIGNALBOX_DOCKER_HOST: 'unix:///run/other.sock',
+      SIGNALBOX_BASE_IMAGE: 'node:22-bookworm-slim',
+      SIGNALBOX_REGISTRY: '127.0.0.1:5000/team/apps/',
+      SIGNALBOX_REGISTRY_USER: 'ada',
+      SIGNALBOX_REGISTRY_PASSWORD_FILE: 'secret',
+      DOCKER_CONFIG: '/etc/docker-logins',
+    },
+    user,
+  );
+  expect(settings.runtime).toBe('docker');
+  expect(settings.docker).toEqual({
+    socket: '/run/other.sock',
+    baseImage: 'node:22-bookworm-slim',
+    registry: { host: '127.0.0.1:5000', prefix: 'team/apps', login: { user: 'ada', passwordFile: '/srv/secret' } },
+    configFile: '/etc/docker-logins/config.json',
+  });
+  expect(readSettings({ SIGNALBOX_REGISTRY: 'registry.example.com' }, user).docker.registry).toEqual({
+    host: 'registry.example.com',
+    prefix: '',
+    login: null,
+  });
+});
+
 test.each([
   ['SIGNALBOX_HTTP_PORT', '70000'],
+  ['SIGNALBOX_RUNTIME', 'podman'],
+  ['SIGNALBOX_DOCKER_HOST', 'tcp://10.0.0.1:2375'],
+  ['SIGNALBOX_BASE_IMAGE', 'node'],
+  ['SIGNALBOX_REGISTRY', 'team'],
+  ['SIGNALBOX_REGISTRY_USER', 'ada'],
   ['SIGNALBOX_API_PORT', '7070x'],
   ['SIGNALBOX_PROXY_WORKERS', '0'],
   ['SIGNALBOX_URL', 'box.example'],
