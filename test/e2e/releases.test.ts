@@ -29,32 +29,6 @@ const versioned = (app: string, version: string, rest = {}) => ({
   settings: oneService(app, { env: { VERSION: version } }, rest),
 });
 
-/** Two services of one app, each with a folder of its own. */
-const pair = (web: string, api: string) => ({
-  settings: {
-    app: 'pair',
-    services: {
-      web: { path: 'web', run: 'node server.js', health: quickHealth, route: { host: 'pair.localhost' } },
-      api: { path: 'api', run: 'node server.js', health: quickHealth, route: { host: 'pair.localhost', path: '/api' } },
-    },
-    strategy: { bake: '500ms' },
-  },
-  files: { 'web/server.js': server(web), 'api/server.js': server(api) },
-});
-const server = (version: string): string =>
-  `require('node:http').createServer((q, s) => s.end(JSON.stringify({ version: '${version}', pid: process.pid }))).listen(process.env.PORT, process.env.HOST);\n`;
-
-test('a service that did not change keeps its process over a deploy of the other', async () => {
-  const app = await site.app('pair');
-  await app.commit(pair('1', '1'));
-  await site.installation.deploy(app.folder);
-  const api = await site.json<Who>('pair.localhost', '/api');
-  await app.commit(pair('2', '1'));
-  await site.installation.deploy(app.folder);
-  expect(await site.json<Who>('pair.localhost')).toMatchObject({ version: '2' });
-  expect(await site.json<Who>('pair.localhost', '/api')).toEqual(api);
-});
-
 test('environments have hosts, variables and releases of their own', async () => {
   const app = await site.app('envs');
   const environments = {

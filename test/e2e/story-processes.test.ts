@@ -1,0 +1,3 @@
+import { releaseStory } from './kit/story.ts';
+
+releaseStory({ name: 'processes', settings: {} });
