@@ -1,17 +1,45 @@
 // `npm test [filter]`: the suite, then the examples' own tests; closes with what was skipped and why, and "N passed, N failed, N skipped".
+// Where it can (as root, with Debian's packages), the whole suite gets a Docker engine of its own, in a temporary folder, and ends it.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeStandIns, startEngine, stopEngine, whyNoEngine } from './docker-engine.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const filters = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-test-'));
+// Whoever is interrupted while a child runs still ends the engine.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
+const engine = await ownEngine();
 const results = [runSuite()];
 if (filters.length === 0) for (const example of examples()) results.push(runExample(example));
+await engine.end();
 rmSync(folder, { recursive: true, force: true });
 close(results);
+
+/** An engine for tests, unless there is one, a part of the suite was asked for, or none can be had (its tests say why). */
+async function ownEngine() {
+  if (filters.length > 0 || (process.env.SIGNALBOX_TEST_DOCKER_HOST ?? '') !== '' || whyNoEngine() !== null)
+    return { end: async () => {} };
+  // A socket's path is short, and the layers of images are large.
+  const place = mkdtempSync('/var/tmp/sbx-engine-');
+  const end = async () => {
+    await stopEngine(place);
+    rmSync(place, { recursive: true, force: true });
+  };
+  try {
+    const socket = await startEngine(place);
+    await makeStandIns(socket);
+    process.env.SIGNALBOX_TEST_DOCKER_HOST = `unix://${socket}`;
+  } catch (error) {
+    process.stdout.write(`No Docker engine for the tests: ${error.message}\n`);
+    await end();
+    return { end: async () => {} };
+  }
+  return { end };
+}
 
 /** @returns {{ passed: number, failed: number, skipped: string[] }} */
 function runSuite() {
@@ -66,7 +94,22 @@ function skippedExample(name, why) {
 function close(all) {
   const sum = (key) => all.reduce((total, result) => total + result[key], 0);
   const skipped = all.flatMap((result) => result.skipped);
-  if (skipped.length > 0) process.stdout.write(`\nSkipped here, and what would enable it:\n${skipped.join('\n')}\n`);
+  if (skipped.length > 0) process.stdout.write(`\nSkipped here, and what would enable it:\n${byReason(skipped).join('\n')}\n`);
   process.stdout.write(`\n${sum('passed')} passed, ${sum('failed')} failed, ${skipped.length} skipped\n`);
   process.exitCode = sum('failed') === 0 ? 0 : 1;
+}
+
+/** Tests that are skipped for the same reason share its line. */
+function byReason(lines) {
+  const groups = new Map();
+  for (const line of lines) {
+    const end = line.indexOf(': ');
+    const [test, reason] = end < 0 ? [line, ''] : [line.slice(0, end), line.slice(end + 2)];
+    groups.set(reason, [...(groups.get(reason) ?? []), test]);
+  }
+  return [...groups].map(([reason, tests]) =>
+    tests.length === 1
+      ? `${tests[0]}: ${reason}`
+      : `  ${tests.length} tests: ${reason}\n${tests.map((test) => `  ${test}`).join('\n')}`,
+  );
 }
