@@ -8,7 +8,7 @@ import type { ProxyEvents, ProxyMethods } from '../../src/proxy/protocol.ts';
 import { connectWire } from '../../src/wire/client.ts';
 import { type Home, makeHome } from '../keeper/harness.ts';
 import { ask, keepAlive } from '../proxy/clients.ts';
-import { dist, endApps, startApp, until } from '../proxy/processes.ts';
+import { type App, dist, endApps, startApp, until } from '../proxy/processes.ts';
 import { tableOf } from '../proxy/tables.ts';
 import { type DataPlaneUnderTest, dataPlaneSuite } from './data-plane.ts';
 
@@ -62,6 +62,16 @@ async function install(): Promise<Installation> {
 
 dataPlaneSuite('embedded', install);
 
+/** Two workers serve `one`, and the first of them is stopped: it takes no commit. */
+async function withStoppedWorker(): Promise<{ under: Installation; first: number; two: App }> {
+  const under = await install();
+  const [first] = await under.workerPids();
+  const [one, two] = await Promise.all([startApp('one'), startApp('two')]);
+  await under.plane.commit(tableOf({ version: 1, splits: [{ releases: { v1: { apps: [one] } } }] }));
+  process.kill(first as number, 'SIGSTOP');
+  return { under, first: first as number, two };
+}
+
 describe('embedded', () => {
   afterAll(endApps);
 
@@ -80,12 +90,8 @@ describe('embedded', () => {
   });
 
   test('a worker that does not acknowledge within 2 s is replaced, and the new one serves the table before the commit returns', async () => {
-    const under = await install();
-    const [first] = await under.workerPids();
+    const { under, first, two } = await withStoppedWorker();
     try {
-      const [one, two] = await Promise.all([startApp('one'), startApp('two')]);
-      await under.plane.commit(tableOf({ version: 1, splits: [{ releases: { v1: { apps: [one] } } }] }));
-      process.kill(first as number, 'SIGSTOP');
       const receipt = await under.plane.commit(tableOf({ version: 2, splits: [{ releases: { v2: { apps: [two] } } }] }));
       expect(receipt).toEqual({ version: 2, workers: 2, replaced: 1 });
       const { http: port } = await under.plane.addresses();
@@ -97,18 +103,14 @@ describe('embedded', () => {
   });
 
   test('a commit whose worker ends in the middle is given to its successor', async () => {
-    const under = await install();
-    const [first] = await under.workerPids();
+    const { under, first, two } = await withStoppedWorker();
     try {
-      const [one, two] = await Promise.all([startApp('one'), startApp('two')]);
-      await under.plane.commit(tableOf({ version: 1, splits: [{ releases: { v1: { apps: [one] } } }] }));
-      process.kill(first as number, 'SIGSTOP');
       const commit = under.plane.commit(tableOf({ version: 2, splits: [{ releases: { v2: { apps: [two] } } }] }));
       // The other worker has it, so it is on the way to the stopped one.
       const other = await connectWire<ProxyMethods, ProxyEvents>(join(under.home.launch.proxyDir, 'proxy-1.sock'));
       await until('the other worker serves it', async () => (await other.call('hello', {})).version === 2);
       other.close();
-      process.kill(first as number, 'SIGKILL');
+      process.kill(first, 'SIGKILL');
       // How many were replaced depends on how long the successor takes on this machine.
       expect(await commit).toMatchObject({ version: 2, workers: 2 });
       expect(await under.plane.observe()).toMatchObject({ version: 2, workers: [{ ready: true }, { ready: true }] });

@@ -1,16 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReleaseId } from '../../src/domain/values.ts';
-import { api, type Installation, install, type Source, web } from './plant-kit.ts';
-
-const second = 'shop/production/v2' as ReleaseId;
-
-async function baking(source: Source = {}): Promise<{ box: Installation; id: string }> {
-  const box = await install();
-  await box.live();
-  const { rolloutId: id } = await box.deploy({ bake: 60_000, ...source });
-  await box.reach(id, 'baking');
-  return { box, id };
-}
+import { api, baking, install, second, web } from './plant-kit.ts';
 
 describe('the bake', () => {
   it('fails on errors, and the warm release serves again at once', async () => {

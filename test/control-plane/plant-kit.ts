@@ -308,3 +308,14 @@ export async function install(): Promise<Installation> {
   await installation.boot();
   return installation;
 }
+
+export const second = 'shop/production/v2' as ReleaseId;
+
+/** An installation whose second release bakes. */
+export async function baking(source: Source = {}): Promise<{ box: Installation; id: string }> {
+  const box = await install();
+  await box.live();
+  const { rolloutId: id } = await box.deploy({ bake: 60_000, ...source });
+  await box.reach(id, 'baking');
+  return { box, id };
+}

@@ -1,16 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReleaseId } from '../../src/domain/values.ts';
-import { type Installation, install, type Source, web } from './plant-kit.ts';
-
-const second = 'shop/production/v2' as ReleaseId;
-
-async function baking(source: Source = {}): Promise<{ box: Installation; id: string }> {
-  const box = await install();
-  await box.live();
-  const { rolloutId: id } = await box.deploy({ bake: 60_000, ...source });
-  await box.reach(id, 'baking');
-  return { box, id };
-}
+import { baking, install, type Installation, second, web } from './plant-kit.ts';
 
 /** As the keeper does: the instance crashes and is well again before anybody looks. */
 async function crashUnseen(box: Installation): Promise<void> {
