@@ -71,6 +71,11 @@ export const catalogue = {
     hint: 'Run `signalbox doctor`; traffic goes on with the last table.',
     retryable: true,
   },
+  ENGINE_UNAVAILABLE: {
+    title: 'The Docker engine does not answer',
+    hint: 'Start it, or set SIGNALBOX_DOCKER_HOST to its socket. What runs goes on running.',
+    retryable: true,
+  },
   FILE_EXISTS: { title: 'The file is there already', hint: 'Use --force to replace it.', retryable: false },
   GATE_FAILED: {
     title: 'The canary failed its gate',
@@ -107,6 +112,11 @@ export const catalogue = {
     hint: 'Look at `signalbox rollouts` for where it stands.',
     retryable: false,
   },
+  IMAGE_MISSING: {
+    title: 'An image is neither here nor at its registry',
+    hint: 'Check its name and version; log in with `docker login`, or load it into the engine with `docker pull`.',
+    retryable: false,
+  },
   INSTANCE_CRASHED: {
     title: 'An instance ended by itself',
     hint: 'Its exit and last log lines are shown; mend it and deploy again.',
@@ -132,6 +142,11 @@ export const catalogue = {
     hint: 'Check that the older code runs on the newer schema, then repeat with --force.',
     retryable: false,
   },
+  NEEDS_DOCKER: {
+    title: 'The service can only run in a container',
+    hint: 'Give it a `run` command, or start Signalbox with SIGNALBOX_RUNTIME=docker.',
+    retryable: false,
+  },
   NOTHING_DETECTED: {
     title: 'The repository is of no kind that is recognised',
     hint: 'Write a signalbox.yaml with `services: { web: { run: …, route: / } }`.',
@@ -155,6 +170,11 @@ export const catalogue = {
   NO_APP_HERE: {
     title: 'It is not clear which app is meant',
     hint: 'Run it in the folder of the app, or name the app with --app.',
+    retryable: false,
+  },
+  NO_DOCKERFILE_FOR_STACK: {
+    title: 'No Dockerfile can be made for this service',
+    hint: 'Write a Dockerfile in the folder of the service and name it under `dockerfile:`.',
     retryable: false,
   },
   NO_KEPT_RELEASE: {
@@ -188,6 +208,16 @@ export const catalogue = {
     retryable: false,
   },
   PROGRAM_FAILED: { title: 'A program of Signalbox did not start', hint: 'Its last lines of output say why.', retryable: true },
+  REGISTRY_REFUSED: {
+    title: 'The registry does not let us in',
+    hint: 'Check SIGNALBOX_REGISTRY_USER and SIGNALBOX_REGISTRY_PASSWORD_FILE, or log in with `docker login`; then deploy again.',
+    retryable: false,
+  },
+  REGISTRY_UNAVAILABLE: {
+    title: 'The registry cannot be reached',
+    hint: 'Check SIGNALBOX_REGISTRY and the registry itself; it goes on being tried for a while. What runs goes on running.',
+    retryable: true,
+  },
   ROLLBACK_STUCK: {
     title: 'The old routes could not be restored',
     hint: 'Run `signalbox doctor`; it goes on being tried.',
@@ -196,6 +226,11 @@ export const catalogue = {
   ROUTE_TAKEN: {
     title: 'Another service has that host and path',
     hint: 'Change `route` here or there; the owner is named in the message.',
+    retryable: false,
+  },
+  RUNTIME_CHANGED: {
+    title: 'Instances of another runtime still live in this home',
+    hint: 'Start with the runtime named in the message, `signalbox down --all`, then start with the new one; or use another $SIGNALBOX_HOME.',
     retryable: false,
   },
   RUNTIME_UNAVAILABLE: {
@@ -212,6 +247,11 @@ export const catalogue = {
   SMOKE_FAILED: {
     title: 'A check of the smoke list failed',
     hint: 'The answer is shown; the old release serves.',
+    retryable: false,
+  },
+  STACK_UNKNOWN: {
+    title: 'No Dockerfile can be made for the service',
+    hint: 'Write a Dockerfile into the folder of the service, or name one under `dockerfile:`.',
     retryable: false,
   },
   STALE_EPOCH: {

@@ -1,3 +1,4 @@
+import type { AccessorySpec } from './accessories.ts';
 import type {
   HealthSpec,
   ReleaseCommandSpec,
@@ -17,9 +18,12 @@ export interface ArtifactRef {
   readonly key: BuildKey;
   /** Folder of the service inside the artifact, `.` for its root. */
   readonly path: string;
-  /** Not built from the source: an image made elsewhere, or programs of this system in an empty folder. Undefined: built. */
-  readonly given?: { readonly image: string } | { readonly system: true };
+  /** Not built from the source: an image made elsewhere, or a program of this system in an empty folder. Undefined: built. */
+  readonly given?: { readonly image: string } | { readonly system: SystemProgram };
 }
+
+/** What a process runtime knows how to start without a build; `command`: whatever the workload's `run` says. */
+export type SystemProgram = 'postgres' | 'redis' | 'mail-catcher' | 'command';
 
 /** One service as it runs. `id` is a hash of all other fields except those that may change without a restart. */
 export interface Workload {
@@ -34,6 +38,8 @@ export interface Workload {
   /** Port it listens on inside its container; undefined: what the image exposes, else the runtime's choice, told by PORT. */
   readonly port?: number;
   readonly static?: StaticSpec;
+  /** Asks it to end. Default: SIGTERM, or what its image says. */
+  readonly stopSignal?: 'SIGINT';
   /** Frozen run-time variables as declared; references such as `${services.api.url}` are resolved when an instance starts. */
   readonly env: Readonly<Record<string, string>>;
   readonly health: HealthSpec;
@@ -68,6 +74,8 @@ export interface BuildRecipe {
   readonly env: Readonly<Record<string, string>>;
   /** Undefined: a folder is built. */
   readonly image?: ImageRecipe;
+  /** An image made elsewhere, by a name that never means another one; it is fetched, not built. */
+  readonly given?: { readonly image: string };
 }
 
 /** How the image of a service is made. Everything in it is part of the build key. */
@@ -93,6 +101,8 @@ export interface Release {
   /** First line of the commit message. */
   readonly subject: string;
   readonly services: readonly ReleasedService[];
+  /** Accessories as the source declares them, for releases only (`when: always`). Undefined: none. */
+  readonly accessories?: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: FrozenStrategy;
   readonly createdAt: WallTime;

@@ -1,3 +1,4 @@
+import type { ImageRecipe } from '../domain/release.ts';
 import type { BuildKey } from '../domain/values.ts';
 import { contentHash } from './canonical-json.ts';
 
@@ -22,3 +23,21 @@ export function buildKey(given: BuildIngredients): BuildKey {
     given.command === undefined ? {} : { path: given.path, command: given.command, env: given.env, toolchain: given.toolchain };
   return contentHash({ generation, trees: given.trees, ...made }) as BuildKey;
 }
+
+export interface ImageIngredients {
+  readonly recipe: ImageRecipe;
+  /** Input path -> hash of its git tree or blob; null: not in this version. */
+  readonly trees: Readonly<Record<string, string | null>>;
+  /** Build arguments. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * Key of an image built from a Dockerfile. The images it starts from count by their names alone: a key that was built stays what it
+ * was, wherever a tag has moved to since; a name with a digest never moves.
+ */
+export const imageKey = ({ recipe, trees, env }: ImageIngredients): BuildKey =>
+  contentHash({ generation, image: recipe, trees, env }) as BuildKey;
+
+/** Key of an image made elsewhere, named so that it can mean no other one. */
+export const givenKey = (image: string): BuildKey => contentHash({ generation, given: image }) as BuildKey;

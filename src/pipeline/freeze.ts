@@ -3,9 +3,10 @@ import type { BuildRecipe, ReleasedService, Workload } from '../domain/release.t
 import type { ServiceSpec } from '../domain/spec.ts';
 import type { AppName, WorkloadId } from '../domain/values.ts';
 import type { Source } from '../ports/source.ts';
-import { buildKey } from './build-key.ts';
+import { buildKey, givenKey, imageKey } from './build-key.ts';
 import { contentHash } from './canonical-json.ts';
 import type { CommitReader } from './commit-reader.ts';
+import { type FrozenImage, freezeImages, type ImageFreezing, refuseContainersOnly } from './freeze-images.ts';
 import { buildInputs } from './inputs.ts';
 
 /** What a commit and a machine say about an app; with it a release follows from the configuration alone. */
@@ -16,23 +17,32 @@ export interface FreezeFacts {
   readonly trees: Readonly<Record<string, string | null>>;
   /** Program -> version on the machine that builds. */
   readonly toolchains: Readonly<Record<string, string>>;
+  /** Service -> where its image comes from; undefined: nothing runs in containers. */
+  readonly images?: Readonly<Record<string, FrozenImage>>;
 }
 
 export interface FreezeSources {
   readonly source: Pick<Source, 'trees' | 'readFile' | 'list'>;
   /** Versions of programs. @throws TOOL_MISSING */
   readonly versions: (programs: readonly string[]) => Promise<Readonly<Record<string, string>>>;
+  /** Undefined: services run as processes. `detected`: nobody wrote the services down. */
+  readonly images?: { readonly freezing: ImageFreezing; readonly detected: boolean };
 }
 
-/** Reads what `freezeRelease` needs. @throws UNKNOWN_SOURCE, TOOL_MISSING */
+/** Reads what `freezeRelease` needs. @throws UNKNOWN_SOURCE, TOOL_MISSING, NEEDS_DOCKER, STACK_UNKNOWN, IMAGE_MISSING */
 export async function gatherFacts(view: EnvironmentView, sha: string, from: FreezeSources): Promise<FreezeFacts> {
   const commit = commitReader(view.app, sha, from.source);
   const inputs: Record<string, readonly string[]> = {};
   for (const service of view.services) inputs[service.name] = await buildInputs(service, commit);
+  if (from.images === undefined) refuseContainersOnly(view);
+  const images = from.images && (await freezeImages({ view, commit, inputs, ...from.images }));
+  for (const [name, image] of Object.entries(images ?? {})) inputs[name] = 'given' in image ? [] : image.inputs;
   const paths = [...Object.values(inputs).flat(), ...view.services.flatMap((service) => service.release?.inputs ?? [])];
   const trees = await from.source.trees(view.app, sha, [...new Set(paths)].sort());
-  const programs = view.services.flatMap((service) => (service.build === undefined ? [] : service.toolchain));
-  return { inputs, trees, toolchains: await from.versions([...new Set(programs)].sort()) };
+  // What is built inside a container asks nothing of this machine.
+  const here = view.services.filter((service) => service.build !== undefined && images?.[service.name] === undefined);
+  const programs = [...new Set(here.flatMap((service) => service.toolchain))].sort();
+  return { inputs, trees, toolchains: await from.versions(programs), ...(images === undefined ? {} : { images }) };
 }
 
 export const commitReader = (app: AppName, sha: string, source: Pick<Source, 'readFile' | 'list'>): CommitReader => ({
@@ -43,10 +53,11 @@ export const commitReader = (app: AppName, sha: string, source: Pick<Source, 're
 /** The services of a release, each with its build and its workload. Pure: the same configuration and facts give the same ids. */
 export function freezeRelease(view: EnvironmentView, facts: FreezeFacts): ReleasedService[] {
   return view.services.map((service) => {
-    const build = recipeOf(service, facts);
+    const image = facts.images?.[service.name];
+    const build = image === undefined ? recipeOf(service, facts) : imageRecipeOf({ service, facts, image });
     return {
       service: service.name,
-      workload: workloadOf(view, service, build),
+      workload: workloadOf({ view, service, build, image }),
       replicas: service.kind === 'static' ? 1 : service.replicas,
       routes: service.routes,
       overlap: service.overlap,
@@ -76,18 +87,41 @@ function recipeOf(service: ServiceSpec, facts: FreezeFacts): BuildRecipe {
   return { key, path: service.path, inputs, env: service.buildEnv, ...command };
 }
 
+function imageRecipeOf(of: { service: ServiceSpec; facts: FreezeFacts; image: FrozenImage }): BuildRecipe {
+  const { service, facts, image } = of;
+  if ('given' in image)
+    return { key: givenKey(image.given), path: service.path, inputs: [], env: {}, given: { image: image.given } };
+  const { recipe, inputs } = image;
+  const key = imageKey({ recipe, trees: pick(facts.trees, inputs), env: service.buildEnv });
+  return { key, path: service.path, inputs, env: service.buildEnv, image: recipe };
+}
+
 /**
  * Every field of the workload is part of its id: a changed health check or limit then reaches the instances by an ordinary rollout.
  * Replicas and routes are no fields of it.
  */
-function workloadOf(view: EnvironmentView, service: ServiceSpec, build: BuildRecipe): Workload {
+function workloadOf(of: {
+  view: EnvironmentView;
+  service: ServiceSpec;
+  build: BuildRecipe;
+  image: FrozenImage | undefined;
+}): Workload {
+  const { view, service, build, image } = of;
+  const ownCommand = image !== undefined && 'ownCommand' in image && image.ownCommand;
   const content: Omit<Workload, 'id'> = {
     app: view.app,
     environment: view.environment,
     service: service.name,
     kind: service.kind,
-    artifact: { app: view.app, service: service.name, key: build.key, path: service.path },
-    ...(service.run === undefined ? {} : { run: service.run }),
+    artifact: {
+      app: view.app,
+      service: service.name,
+      key: build.key,
+      path: service.path,
+      ...(build.given === undefined ? {} : { given: build.given }),
+    },
+    ...(service.run === undefined || ownCommand ? {} : { run: service.run }),
+    ...(image?.port === undefined ? {} : { port: image.port }),
     ...(service.static === undefined ? {} : { static: service.static }),
     env: service.env,
     health: service.health,

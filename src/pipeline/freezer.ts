@@ -8,6 +8,7 @@ import type { Builder } from '../ports/builder.ts';
 import type { Freezer, FreezeRequest } from '../ports/freezer.ts';
 import type { Source } from '../ports/source.ts';
 import { freezeRelease, gatherFacts } from './freeze.ts';
+import type { ImageFreezing } from './freeze-images.ts';
 import type { CommitReader } from './commit-reader.ts';
 
 export interface FreezerOptions {
@@ -16,22 +17,25 @@ export interface FreezerOptions {
   /** Reads the configuration of a commit (or detects it). @throws CONFIG_INVALID, NOTHING_DETECTED */
   readonly loadSpec: (
     reader: CommitReader & { readonly folderName: string },
-  ) => Promise<{ readonly spec: AppSpec; readonly notes: readonly string[] }>;
+  ) => Promise<{ readonly spec: AppSpec; readonly notes: readonly string[]; readonly detected?: boolean }>;
   /** Versions of programs on the machine that builds. @throws TOOL_MISSING */
   readonly versions: (programs: readonly string[]) => Promise<Readonly<Record<string, string>>>;
+  /** Services run in containers of these images; undefined: as processes. */
+  readonly images?: ImageFreezing;
 }
 
 /** Freezes what a commit declares for one environment. */
-export function createFreezer({ source, builder, loadSpec, versions }: FreezerOptions): Freezer {
+export function createFreezer({ source, builder, loadSpec, versions, images }: FreezerOptions): Freezer {
   return {
     freeze: async (request) => {
       const version = await source.version(request.app, request.sha);
-      const { spec, notes } = await loadSpec(readerOf(source, request));
+      const { spec, notes, detected = false } = await loadSpec(readerOf(source, request));
       if (spec.app !== request.app) {
         throw new SignalboxError('CONFIG_INVALID', `The commit names the app ${spec.app}, the request ${request.app}.`);
       }
       const view = resolveEnvironment(below(spec, request.folder), request.environment);
-      const services = freezeRelease(view, await gatherFacts(view, request.sha, { source, versions }));
+      const from = { source, versions, ...(images === undefined ? {} : { images: { freezing: images, detected } }) };
+      const services = freezeRelease(view, await gatherFacts(view, request.sha, from));
       const cached = new Set<BuildKey>();
       for (const s of services) if (await builder.has(request.app, s.build)) cached.add(s.build.key);
       return {

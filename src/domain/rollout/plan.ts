@@ -10,7 +10,7 @@ export interface RolloutPlan {
   readonly kind: RolloutKind;
   readonly release: ReleaseId;
   readonly from: ReleaseId | null;
-  readonly builds: readonly { readonly service: string; readonly key: BuildKey; readonly cached: boolean }[];
+  readonly builds: readonly PlannedBuild[];
   readonly releaseCommands: readonly { readonly service: string; readonly run: string; readonly timeout: Millis }[];
   /** Workloads that do not run yet, or run only as long as the release with traffic now stands its bake. */
   readonly starts: readonly PlannedStart[];
@@ -26,6 +26,14 @@ export interface RolloutPlan {
   readonly onTimeout: 'hold' | 'promote' | 'rollback';
   readonly gate: GateSpec;
   readonly notes: readonly string[];
+}
+
+export interface PlannedBuild {
+  readonly service: string;
+  readonly key: BuildKey;
+  readonly cached: boolean;
+  /** An image is built from this Dockerfile, or fetched by this name; undefined: a folder is built. */
+  readonly image?: { readonly dockerfile: string } | { readonly name: string };
 }
 
 export interface PlannedStart {
@@ -66,7 +74,7 @@ export function planRollout(facts: PlanFacts): RolloutPlan {
     kind,
     release: release.id,
     from: live?.id ?? null,
-    builds: fresh.map((s) => ({ service: s.service, key: s.build.key, cached: facts.cached.has(s.build.key) })),
+    builds: fresh.map((s) => plannedBuild(s, facts.cached)),
     releaseCommands: kind === 'rollback' ? [] : release.services.flatMap((s) => neededCommand(s, facts.commandsDone)),
     starts: own.filter((s) => s.workload.kind !== 'static').map((s) => plannedStart(s, live)),
     unchanged: release.services.filter((s) => liveWorkloads.has(s.workload.id)).map((s) => s.service),
@@ -93,6 +101,15 @@ function neededCommand(s: ReleasedService, done: Readonly<Record<string, string>
   const command = s.releaseCommand;
   if (!command || (command.when === 'changed' && done[s.service] === command.inputsHash)) return [];
   return [{ service: s.service, run: command.run, timeout: command.timeout }];
+}
+
+function plannedBuild({ service, build }: ReleasedService, cached: ReadonlySet<BuildKey>): PlannedBuild {
+  const { key, image, given } = build;
+  const planned = { service, key, cached: cached.has(key) };
+  if (given !== undefined) return { ...planned, image: { name: given.image } };
+  if (image === undefined) return planned;
+  const { dockerfile } = image;
+  return { ...planned, image: { dockerfile: 'path' in dockerfile ? dockerfile.path : 'a Dockerfile made for its stack' } };
 }
 
 function plannedStart(s: ReleasedService, live: Release | null): PlannedStart {
@@ -126,10 +143,7 @@ export function replicasAt(plan: RolloutPlan, start: PlannedStart, step: number)
 /** One line per operation, in order: exactly what the run does. */
 export function describePlan(plan: RolloutPlan): readonly string[] {
   const lines: string[] = [];
-  for (const b of plan.builds)
-    lines.push(
-      b.cached ? `use build of ${b.service} (${b.key.slice(0, 12)}, kept)` : `build ${b.service} (${b.key.slice(0, 12)})`,
-    );
+  for (const build of plan.builds) lines.push(describeBuild(build));
   for (const c of plan.releaseCommands) lines.push(`run once for ${c.service}: ${c.run} (at most ${seconds(c.timeout)})`);
   const starts = realStarts(plan);
   for (const s of starts)
@@ -146,6 +160,13 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
   lines.push(`bake ${seconds(plan.bake)}${plan.from && plan.warm ? `, ${plan.from} kept warm` : ''}`);
   if (plan.from) lines.push(`stop what only ${plan.from} needs`);
   return lines;
+}
+
+function describeBuild({ service, key, cached, image }: PlannedBuild): string {
+  const short = key.slice(0, 12);
+  if (image === undefined) return cached ? `use build of ${service} (${short}, kept)` : `build ${service} (${short})`;
+  if ('name' in image) return `${cached ? 'use' : 'fetch'} image ${image.name} for ${service}`;
+  return cached ? `use image of ${service} (${short}, kept)` : `build image of ${service} from ${image.dockerfile} (${short})`;
 }
 
 const seconds = (ms: Millis): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
