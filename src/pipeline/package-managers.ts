@@ -1,11 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
+import { type Brought, broughtByNpm, packageOf as packageByFacts } from '../domain/package-managers.ts';
 import { findProgram } from './toolchain.ts';
-
-/** Package managers that npm can bring where they are not installed. */
-export const broughtByNpm = ['pnpm', 'yarn', 'bun'] as const;
-export type Brought = (typeof broughtByNpm)[number];
 
 /** What a repository says about the version it was made with; undefined: nothing. */
 export interface ManagerFacts {
@@ -17,42 +14,18 @@ export interface ManagerFacts {
   readonly workspace?: string | undefined;
 }
 
-/**
- * The npm package, with a version or range, that brings a package manager: as declared, else the one that reads the lock file as it
- * is. A newer one would refuse or rewrite it.
- */
-export function packageOf(program: Brought, facts: ManagerFacts): string {
-  const declared = new RegExp(`^${program}@(\\d[\\w.-]*)`).exec(facts.declared ?? '')?.[1];
-  if (program === 'yarn') return yarnPackage(declared, facts.lock);
-  if (declared !== undefined) return `${program}@${declared}`;
-  return program === 'pnpm' ? `pnpm@${pnpmVersion(facts)}` : `${program}@1`;
-}
+/** The npm package, with a version or range, that brings a package manager. */
+export const packageOf = (program: Brought, { workspace, ...facts }: ManagerFacts): string =>
+  packageByFacts(program, { ...facts, workspaceKeys: keysIn(workspace) });
 
-/** Yarn 2 and later is another package than Yarn 1. Yarn 1 hands over to the one that a repository brings itself (`yarnPath`). */
-function yarnPackage(declared: string | undefined, lock: string | undefined): string {
-  if (declared !== undefined) return Number.parseInt(declared, 10) >= 2 ? `@yarnpkg/cli-dist@${declared}` : `yarn@${declared}`;
-  const format = Number(/^__metadata:\s+version: "?(\d+)/m.exec(lock ?? '')?.[1] ?? 0);
-  if (format === 0) return 'yarn@1.22';
-  return `@yarnpkg/cli-dist@${format >= 8 ? 4 : format >= 6 ? 3 : 2}`;
-}
-
-function pnpmVersion({ lock, workspace }: ManagerFacts): string {
-  const format = Number(/^lockfileVersion:\s*['"]?([\d.]+)/m.exec(lock ?? '')?.[1] ?? Number.NaN);
-  if (format < 5.4) return '6';
-  if (format < 6) return '7';
-  if (format < 9) return '8';
-  // 9 and 10 write the same format. Only 10 reads settings from the workspace file, and only 9 runs install scripts without being told.
-  return settingsIn(workspace) ? '10' : '9';
-}
-
-function settingsIn(workspace: string | undefined): boolean {
-  if (workspace === undefined) return false;
+/** A file that cannot be read says nothing. */
+function keysIn(workspace: string | undefined): string[] | undefined {
+  if (workspace === undefined) return undefined;
   try {
     const found: unknown = parse(workspace);
-    const keys = typeof found === 'object' && found !== null ? Object.keys(found) : [];
-    return !keys.includes('packages') || keys.some((key) => !/^(?:packages|catalogs?)$/.test(key));
+    return typeof found === 'object' && found !== null ? Object.keys(found) : [];
   } catch {
-    return false;
+    return undefined;
   }
 }
 
