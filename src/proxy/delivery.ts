@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { giveBackArrival } from './arrivals.ts';
+import type { ClientAnswer, ClientRequest } from './client-side.ts';
 import { EventBoundary } from './event-stream.ts';
 import type { ResponseHead } from './response-head.ts';
 
@@ -20,8 +20,8 @@ export interface Sender {
 
 /** An instance's answer on its way to the client: the head, the bytes at the client's pace, the end. */
 export class Delivery {
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #req: ClientRequest;
+  readonly #res: ClientAnswer;
   readonly #sender: Sender;
   /** Bytes of the answer still to come; -1 when nobody said how many. */
   #left = -1;
@@ -32,7 +32,7 @@ export class Delivery {
   #flushed = false;
   #waitingForDrain = false;
 
-  constructor(req: IncomingMessage, res: ServerResponse, sender: Sender) {
+  constructor(req: ClientRequest, res: ClientAnswer, sender: Sender) {
     this.#req = req;
     this.#res = res;
     this.#sender = sender;
@@ -45,7 +45,12 @@ export class Delivery {
   /** An interim answer (1xx). */
   information(status: number, statusText: string, head: ResponseHead): void {
     const { socket } = this.#res;
-    if (!socket || this.#req.httpVersionMinor === 0 || this.#res.headersSent || status === 101) return;
+    if (this.#req.httpVersionMinor === 0 || this.#res.headersSent || status === 101) return;
+    if (this.#res.inform) {
+      this.#res.inform(status, head.forward);
+      return;
+    }
+    if (!socket) return;
     let lines = `HTTP/1.1 ${status} ${statusText}\r\n`;
     for (let i = 0; i < head.forward.length; i += 2) lines += `${head.forward[i]}: ${head.forward[i + 1]}\r\n`;
     socket.write(`${lines}\r\n`, 'latin1');

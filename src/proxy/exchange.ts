@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Attempt, AttemptSink, Failure } from './attempt.ts';
+import type { ClientAnswer, ClientRequest } from './client-side.ts';
 import type { ProxyContext } from './context.ts';
 import { Delivery } from './delivery.ts';
 import { DirectAttempt } from './direct-attempt.ts';
@@ -28,8 +28,8 @@ const mostWaiting = 512;
 /** One request and its answer: from the claim of a pool to the last byte, over as many attempts as its nature allows. */
 export class Exchange implements InFlight, AttemptSink {
   readonly #context: ProxyContext;
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #req: ClientRequest;
+  readonly #res: ClientAnswer;
   readonly #head: RequestHead;
   readonly #placement: Placement;
   readonly #tally: Tally;
@@ -48,7 +48,7 @@ export class Exchange implements InFlight, AttemptSink {
   #upload: Upload | undefined;
   #gathered: Buffer | null = null;
 
-  constructor(context: ProxyContext, req: IncomingMessage, res: ServerResponse, head: RequestHead, placement: Placement) {
+  constructor(context: ProxyContext, req: ClientRequest, res: ClientAnswer, head: RequestHead, placement: Placement) {
     this.#context = context;
     this.#req = req;
     this.#res = res;

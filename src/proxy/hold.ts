@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { ClientAnswer } from './client-side.ts';
 
 /** How many held requests are let go at once, and how long until the next ones. */
 const releasedAtOnce = 10;
@@ -28,7 +28,7 @@ export class Holds {
   }
 
   /** Lets a request wait. False: the queue is full. It leaves the queue when its client leaves. */
-  enter(queue: string, res: ServerResponse, turns: { readonly resume: () => void; readonly expire: () => void }): boolean {
+  enter(queue: string, res: ClientAnswer, turns: { readonly resume: () => void; readonly expire: () => void }): boolean {
     const held = this.#queues.get(queue) ?? new Set<Held>();
     if (held.size >= this.#capacity) return false;
     this.#queues.set(queue, held);

@@ -1,4 +1,5 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { ClientAnswer } from './client-side.ts';
 
 /** An answer that the proxy makes itself. */
 export interface OwnAnswer {
@@ -23,7 +24,7 @@ const titles: Readonly<Record<number, string>> = {
 };
 
 /** People get a small page, machines problem+json. Does nothing when an answer has begun. */
-export function answerOurselves(res: ServerResponse, answer: OwnAnswer, asker: Asker): void {
+export function answerOurselves(res: ClientAnswer, answer: OwnAnswer, asker: Asker): void {
   if (res.headersSent || res.destroyed) return;
   const html = asker.accept?.includes('text/html') === true;
   const body = Buffer.from(html ? page(answer, asker) : problem(answer, asker));

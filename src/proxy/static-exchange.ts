@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientAnswer, ClientRequest } from './client-side.ts';
 import type { ProxyContext } from './context.ts';
 import type { Placement } from './placement.ts';
 import type { RequestHead } from './request-head.ts';
@@ -6,8 +6,8 @@ import type { StaticSite } from './static/site.ts';
 
 /** Everything that one request for a file needs. */
 export interface StaticRequest {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: ClientRequest;
+  readonly res: ClientAnswer;
   readonly head: RequestHead;
   readonly placement: Placement;
   readonly site: StaticSite;

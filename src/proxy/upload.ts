@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { ClientRequest } from './client-side.ts';
 
 /** Why a request body came to nothing; the client's leaving is heard elsewhere. */
 export type UploadFault = 'too-large' | 'too-slow';
@@ -30,7 +30,7 @@ export function giveBackBody(body: Buffer): void {
 
 /** The body of one request on its way in. */
 export class Upload {
-  readonly #req: IncomingMessage;
+  readonly #req: ClientRequest;
   readonly #maxBytes: number;
   readonly #uploads: Uploads;
   readonly #onFault: (fault: UploadFault) => void;
@@ -40,7 +40,7 @@ export class Upload {
   /** When the client last did its part; 0 while it is us who make it wait. */
   waitingSince = performance.now();
 
-  constructor(req: IncomingMessage, maxBytes: number, uploads: Uploads, onFault: (fault: UploadFault) => void) {
+  constructor(req: ClientRequest, maxBytes: number, uploads: Uploads, onFault: (fault: UploadFault) => void) {
     this.#req = req;
     this.#maxBytes = maxBytes;
     this.#uploads = uploads;

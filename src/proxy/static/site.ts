@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { StaticPool } from '../../domain/route-table.ts';
+import type { ClientAnswer, ClientRequest } from '../client-side.ts';
 import { answerOurselves, type OwnAnswer } from '../pages.ts';
 import { cacheControl, cacheControlOf, isFingerprinted, isPage } from './cache-policy.ts';
 import { notModified, rangeOf } from './conditions.ts';
@@ -19,8 +19,8 @@ const precompressed = [
 
 /** A request for a file: `path` is the target below the site, `prefix` what the route took off before it. */
 export interface FileRequest {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: ClientRequest;
+  readonly res: ClientAnswer;
   readonly path: string;
   readonly prefix: string;
 }
@@ -163,7 +163,7 @@ export class StaticSite {
   }
 
   /** Sends a `.br` or `.gz` sibling when the client takes it; false when there is none. */
-  async #sendCompressed(req: IncomingMessage, res: ServerResponse, { found, headers }: Sending): Promise<boolean> {
+  async #sendCompressed(req: ClientRequest, res: ClientAnswer, { found, headers }: Sending): Promise<boolean> {
     if (headers.has('range')) return false;
     const accepted = headers.get('accept-encoding') ?? '';
     for (const [encoding, suffix] of precompressed) {
@@ -188,7 +188,7 @@ interface Sending {
 }
 
 /** Small files go out in one piece, larger ones as a stream no faster than the client reads. */
-async function send(req: IncomingMessage, res: ServerResponse, { found, headers, encoding }: Sending): Promise<void> {
+async function send(req: ClientRequest, res: ClientAnswer, { found, headers, encoding }: Sending): Promise<void> {
   const { facts, handle, relative } = found;
   const fields: Record<string, string> = {
     ...common(found, facts.etag, facts.modified),
@@ -223,8 +223,8 @@ async function send(req: IncomingMessage, res: ServerResponse, { found, headers,
 }
 
 function sendPage(
-  req: IncomingMessage,
-  res: ServerResponse,
+  req: ClientRequest,
+  res: ClientAnswer,
   { found, page, headers }: { readonly found: Found; readonly page: Page; readonly headers: ReadonlyMap<string, string> },
 ): void {
   const fields = common(found, page.etag, found.facts.modified);
