@@ -10,10 +10,12 @@ import type {
   StrategySpec,
 } from '../domain/spec.ts';
 import { type AppName, type EnvironmentName, type Millis, millis, type ServiceName } from '../domain/values.ts';
+import { completeEdge } from './complete-edge.ts';
 import { completeContainer } from './container-keys.ts';
 import { parseDuration } from './duration.ts';
 import { joinPath, repositoryPath } from './repository-path.ts';
 import { type AppFile, healthSchema, routeSchema, type ServiceFile, type StrategyFile, strategySchema } from './schema.ts';
+import { completeAccessories, completeAccessoryChanges } from './schema-accessories.ts';
 import { completeDev, completeRequires } from './schema-dev.ts';
 import { toolchainOf } from './toolchain.ts';
 
@@ -29,7 +31,11 @@ export interface CompletionFacts {
 /** Fills every default into a file that the schema has accepted. Total: what is still wrong is found by `cross-checks.ts`. */
 export function complete(file: AppFile, facts: CompletionFacts): AppSpec {
   const services = Object.entries(file.services ?? {}).map(
-    ([name, service]) => [name, completeService(name, service, facts)] as const,
+    ([name, service]) =>
+      [
+        name,
+        { ...completeService(name, service, facts), edge: completeEdge(name as ServiceName, file.edge, service.edge) },
+      ] as const,
   );
   const environments: Record<string, AppFile['environments'][string] | undefined> = {
     production: undefined,
@@ -38,6 +44,7 @@ export function complete(file: AppFile, facts: CompletionFacts): AppSpec {
   return {
     app: facts.app,
     services: Object.fromEntries(services),
+    ...completeAccessories(file.accessories),
     smoke: file.smoke.map(completeSmoke),
     strategy: completeStrategy(file.strategy),
     environments: Object.fromEntries(
@@ -48,6 +55,7 @@ export function complete(file: AppFile, facts: CompletionFacts): AppSpec {
           hosts: Object.fromEntries(Object.entries(given?.hosts ?? {}).map(([service, host]) => [service, host.toLowerCase()])),
           replicas: given?.replicas ?? {},
           env: texts(given?.env ?? {}),
+          ...completeAccessoryChanges(given?.accessories ?? {}),
           ...(given?.strategy === undefined ? {} : { strategy: completeStrategy(given.strategy) }),
         },
       ]),

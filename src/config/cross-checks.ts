@@ -1,10 +1,11 @@
 import { resolveEnvironment } from '../domain/environment.ts';
 import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
+import { checkAccessories } from './check-accessories.ts';
 import { checkEnvironments } from './check-environments.ts';
 import { canStart, checkContainer } from './container-keys.ts';
 import type { ConfigDocument, KeyPath } from './document.ts';
 import type { Mistake } from './mistakes.ts';
-import { checkReferences, type Report, serviceReferences } from './references.ts';
+import { accessoryReferences, checkReferences, type Report, serviceReferences } from './references.ts';
 import { isWithin } from './repository-path.ts';
 import type { AppFile, ServiceFile, StrategyFile } from './schema.ts';
 import { dotted } from './validate.ts';
@@ -22,6 +23,7 @@ export function crossChecks(file: AppFile, spec: AppSpec, document: ConfigDocume
     checkVariables(service, base, spec, report);
     checkPersist(service, completed, base, report);
   }
+  checkAccessories(file, spec, report);
   checkRoutes(spec, file, report);
   checkStrategy(file.strategy, ['strategy'], spec, report);
   checkEnvironments(file, spec, report);
@@ -61,8 +63,8 @@ function checkKind(service: ServiceFile, base: KeyPath, report: Report): void {
 
 function checkVariables(service: ServiceFile, base: KeyPath, spec: AppSpec, report: Report): void {
   for (const [name, value] of Object.entries(service.buildEnv))
-    if (typeof value === 'string' && serviceReferences(value).length > 0)
-      report([...base, 'buildEnv', name], 'addresses of services are known only at run time; use env');
+    if (typeof value === 'string' && serviceReferences(value).length + accessoryReferences(value).length > 0)
+      report([...base, 'buildEnv', name], 'addresses of services and accessories are known only at run time; use env');
   checkReferences(service.env, [...base, 'env'], spec, report);
 }
 

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { durationPattern, parseDuration } from './duration.ts';
 import { repositoryPath } from './repository-path.ts';
+import { accessoriesKey, accessoryChangesKey } from './schema-accessories.ts';
 import { devKey, requiresKey } from './schema-dev.ts';
 import { dockerKeys } from './schema-docker.ts';
+import { edgeKey } from './schema-edge.ts';
 
 /**
  * signalbox.yaml, each key once: type, default, unit and sentence. The published JSON Schema, the checks and the defaults all come from here.
@@ -239,6 +241,7 @@ export const serviceSchema = z
         .meta({ description: 'Longest wait for the first byte of a response.' }),
       requires: requiresKey(),
       dev: devKey(),
+      edge: edgeKey('What stands between clients and this service: headers, rate and body limits, on top of the app’s.'),
     },
     { error: 'a service: { run, build, route, … }' },
   )
@@ -319,9 +322,10 @@ const environmentSchema = z
         .default({})
         .meta({ description: 'Instances per service.' }),
       env: variables().default({}).meta({ description: 'Run-time variables added to every service.' }),
+      accessories: accessoryChangesKey(name),
       strategy: strategyOrName().optional().meta({ description: 'In place of the app’s strategy.' }),
     },
-    { error: 'an environment: { hosts, replicas, env, strategy }' },
+    { error: 'an environment: { hosts, replicas, env, accessories, strategy }' },
   )
   .meta({ id: 'environment' });
 
@@ -334,12 +338,14 @@ export const appSchema = z
         .refine((services) => Object.keys(services).length > 0, { error: 'at least one service' })
         .optional()
         .meta({ description: 'What runs. Default: what detection finds.' }),
+      accessories: accessoriesKey(name),
       smoke: smokeSchema
         .default([])
         .meta({ description: 'Asked on the new release before the switch, and on the routes after it.' }),
       strategy: strategyOrName()
         .default('blue-green')
         .meta({ description: 'How traffic moves to a new release. Every strategy bakes.' }),
+      edge: edgeKey('What stands between clients and the app: headers, rate and body limits. On by default.'),
       environments: z
         .record(name(), environmentSchema, { error: 'environments as name: { hosts, … }' })
         .default({})

@@ -1,3 +1,4 @@
+import type { AccessorySpec } from './accessories.ts';
 import type { Arm } from './route-table.ts';
 import type { AppName, EnvironmentKey, EnvironmentName, ReleaseId } from './values.ts';
 
@@ -17,6 +18,11 @@ export interface EnvironmentState {
   readonly commandsDone: Readonly<Record<string, string>>;
   /** `<caller workload>><service>` -> link slot of the data plane. */
   readonly links: Readonly<Record<string, number>>;
+  /**
+   * Accessories that shall run, by name, each as it was first declared or last applied: no release and no way back changes one.
+   * Undefined: none.
+   */
+  readonly accessories?: Readonly<Record<string, AccessorySpec>>;
   /** Grows with each change. */
   readonly revision: number;
 }

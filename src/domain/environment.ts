@@ -1,3 +1,4 @@
+import { type AccessorySpec, accessoryVariables } from './accessories.ts';
 import { SignalboxError } from './errors.ts';
 import type { AppSpec, RouteSpec, ServiceSpec, SmokeCheck, StrategySpec } from './spec.ts';
 import type { AppName, EnvironmentName } from './values.ts';
@@ -8,6 +9,8 @@ export interface EnvironmentView {
   readonly environment: EnvironmentName;
   /** In the order of the file. */
   readonly services: readonly ServiceSpec[];
+  /** In the order of the file; those for development only where that was asked for. */
+  readonly accessories: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
 }
@@ -15,10 +18,16 @@ export interface EnvironmentView {
 /**
  * Merges an environment into the app. Variables of the environment win over those of a service. Hosts: a service named under
  * `hosts` gets that host; others with the same original host follow it; outside production every remaining host gets the
- * environment's name in front (`staging.docs.localhost`), so that no environment answers for another.
+ * environment's name in front (`staging.docs.localhost`), so that no environment answers for another. Addresses of accessories are
+ * given to every service that runs (`DATABASE_URL` …), below whatever it sets itself.
+ * @param options `dev`: with the accessories that are for development only.
  * @throws UNKNOWN_ENVIRONMENT
  */
-export function resolveEnvironment(spec: AppSpec, name: EnvironmentName): EnvironmentView {
+export function resolveEnvironment(
+  spec: AppSpec,
+  name: EnvironmentName,
+  options: { readonly dev?: boolean } = {},
+): EnvironmentView {
   const environment = Object.hasOwn(spec.environments, name) ? spec.environments[name] : undefined;
   if (environment === undefined)
     throw new SignalboxError(
@@ -26,21 +35,32 @@ export function resolveEnvironment(spec: AppSpec, name: EnvironmentName): Enviro
       `${spec.app} has no environment ${name}; it has ${Object.keys(spec.environments).join(', ')}.`,
     );
   const hostOf = hostMapping(spec, name);
+  const accessories = Object.values(spec.accessories ?? {})
+    .filter((accessory) => accessory.when === 'always' || options.dev === true)
+    .map((accessory) => merged(accessory, own(environment.accessories ?? {}, accessory.name)));
+  const given = accessoryVariables(accessories);
   return {
     app: spec.app,
     environment: name,
     services: Object.values(spec.services).map((service) => ({
       ...service,
       replicas: own(environment.replicas, service.name) ?? service.replicas,
-      env: service.kind === 'static' ? service.env : { ...service.env, ...environment.env },
+      env: service.kind === 'static' ? service.env : { ...given, ...service.env, ...environment.env },
       routes: service.routes.map((route) => ({ ...route, host: hostOf(service, route) })),
     })),
+    accessories,
     smoke: spec.smoke.map((check) =>
       check.host === undefined ? check : { ...check, host: mapSmokeHost(spec, hostOf, check.host) },
     ),
     strategy: environment.strategy ?? spec.strategy,
   };
 }
+
+const merged = (accessory: AccessorySpec, here: Partial<AccessorySpec> | undefined): AccessorySpec => ({
+  ...accessory,
+  ...here,
+  env: { ...accessory.env, ...here?.env },
+});
 
 type HostOf = (service: ServiceSpec, route: RouteSpec) => string;
 

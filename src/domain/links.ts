@@ -4,6 +4,7 @@ import type { Workload } from './release.ts';
 import type { WorkloadId } from './values.ts';
 
 const reference = /\$\{services\.([a-z0-9-]+)\.url\}/g;
+const toAccessory = /\$\{accessories\.([a-z0-9-]+)\.([a-z]+)\}/g;
 
 /** Services that a workload's variables refer to, each once. */
 export function referencesOf(workload: Workload): readonly string[] {
@@ -13,14 +14,27 @@ export function referencesOf(workload: Workload): readonly string[] {
 
 export const linkKey = (caller: WorkloadId, service: string): string => `${caller}>${service}`;
 
-/** The variables with every reference replaced by the address that `urlOf` gives for the service. */
+export const accessoryReference = (accessory: string, field: string): string => `\${accessories.${accessory}.${field}}`;
+
+/** Accessories that variables refer to, each once. */
+export function accessoriesIn(env: Readonly<Record<string, string>>): readonly string[] {
+  return [...new Set(Object.values(env).flatMap((value) => [...value.matchAll(toAccessory)].map((m) => m[1] ?? '')))];
+}
+
+/**
+ * The variables with every reference replaced by the address that `urlOf` gives for the service, and by what `accessory` gives for
+ * an accessory's field.
+ */
 export function resolveReferences(
   env: Readonly<Record<string, string>>,
   urlOf: (service: string) => string,
+  accessory: (name: string, field: string) => string = accessoryReference,
 ): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [name, value.replaceAll(reference, (_, service: string) => urlOf(service))]),
-  );
+  const resolved = (value: string): string =>
+    value
+      .replaceAll(reference, (_, service: string) => urlOf(service))
+      .replaceAll(toAccessory, (_, name: string, field: string) => accessory(name, field));
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, resolved(value)]));
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { AccessorySpec } from './accessories.ts';
+import type { EdgeSpec } from './edge.ts';
 import type { AppName, EnvironmentName, Millis, ServiceName } from './values.ts';
 
 /**
@@ -7,6 +9,8 @@ import type { AppName, EnvironmentName, Millis, ServiceName } from './values.ts'
 export interface AppSpec {
   readonly app: AppName;
   readonly services: Readonly<Record<string, ServiceSpec>>;
+  /** By name, in the order of the file. Undefined: none. */
+  readonly accessories?: Readonly<Record<string, AccessorySpec>>;
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
   readonly environments: Readonly<Record<string, EnvironmentSpec>>;
@@ -52,6 +56,8 @@ export interface ServiceSpec {
   readonly resources: Resources;
   /** Longest wait for the first byte of a response. Default 60 s. */
   readonly requestTimeout: Millis;
+  /** What stands between clients and it; undefined: the presets. */
+  readonly edge?: EdgeSpec;
   /** Variables that must have a value before it may start. Undefined: none. */
   readonly requires?: readonly RequiredVariable[];
   /** How it runs under `signalbox dev`; undefined: by framework, else `run`. No part of a release. */
@@ -102,8 +108,11 @@ export interface Resources {
 }
 
 export interface HealthSpec {
-  /** `http`: GET `path`, 2xx only, redirects never count. `port`: the port accepts a connection. `up`: the process stays up (workers). */
-  readonly type: 'http' | 'port' | 'up';
+  /**
+   * `http`: GET `path`, 2xx only, redirects never count. `port`: the port accepts a connection. `up`: the process stays up (workers).
+   * `postgres`: it takes logins, which it does not yet while it recovers.
+   */
+  readonly type: 'http' | 'port' | 'up' | 'postgres';
   readonly path?: string;
   readonly interval: Millis;
   readonly timeout: Millis;
@@ -174,5 +183,7 @@ export interface EnvironmentSpec {
   readonly hosts: Readonly<Record<string, string>>;
   readonly replicas: Readonly<Record<string, number>>;
   readonly env: Readonly<Record<string, string>>;
+  /** What is different here, by accessory. Undefined: nothing; each environment has accessories of its own anyway. */
+  readonly accessories?: Readonly<Record<string, Partial<AccessorySpec>>>;
   readonly strategy?: StrategySpec;
 }

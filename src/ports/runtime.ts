@@ -29,6 +29,8 @@ export interface Runtime {
   inspectRun(id: string): Promise<OneOffState>;
   /** Removes what the workload left behind (scratch copies, records, logs); only for stopped ones. */
   forget(workload: WorkloadId): Promise<void>;
+  /** Removes what lasts of the workload (`persist`), for good; only for stopped ones. */
+  discard?(workload: Workload): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,11 @@ export interface EnsureOptions {
   readonly replicas: number;
   /** Complete run-time variables, references resolved. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * Digest of what in `env` may change under a running instance (addresses of accessories). Instances that were started with another
+   * one are started again, one after another. Undefined: nothing may.
+   */
+  readonly follows?: string;
   readonly epoch: Epoch;
 }
 
@@ -47,6 +54,11 @@ export interface InstanceObservation {
   readonly endpoint: { readonly host: string; readonly port: number } | null;
   /** Since its last start the instance itself was seen to listen at its endpoint: else whoever answers there is a stranger. */
   readonly listening: boolean;
+  /**
+   * Where other instances of its environment reach it, from the moment it is decided, listening or not; in a container the name and
+   * port that its network knows. Null for workers; undefined: the same as the endpoint.
+   */
+  readonly inside?: { readonly host: string; readonly port: number } | null;
   readonly startedAt: WallTime | null;
   readonly restarts: number;
   readonly lastExit: InstanceExit | null;
