@@ -51,11 +51,13 @@ const rooms: Rooms = {
     'proxy/protocol',
   ],
   keeper: ['wire', 'types:domain'],
-  proxy: ['wire', 'types:domain'],
+  // docs/decisions/0016
+  certificates: [],
+  proxy: ['wire', 'types:domain', 'certificates'],
   blueprints: ['domain', 'config'],
   assess: ['domain', 'config'],
   api: ['domain', 'ports/store', 'ports/runtime', 'control-plane/commands'],
-  cli: ['api/contract', 'config', 'domain/errors', 'types:domain'],
+  cli: ['api/contract', 'config', 'domain/errors', 'types:domain', 'certificates'],
   dashboard: ['types:api/contract'],
   daemon: ['*'],
 };

@@ -1,34 +1,29 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { ProxyContext } from './context.ts';
-import { Exchange } from './exchange.ts';
 import { ambiguity } from './framing.ts';
 import { Inbound } from './inbound.ts';
 import { answerOurselves, type OwnAnswer, rawAnswer } from './pages.ts';
-import { type Placed, type Placement, place, placeLink } from './placement.ts';
 import type { InheritedListener } from './protocol.ts';
-import { addForwarding, type RequestHead, requestIdOf } from './request-head.ts';
-import { serveStatic } from './static-exchange.ts';
+import { heldTooLong, notAllowed, Reception } from './reception.ts';
+import type { RequestHead } from './request-head.ts';
 import { Upgrade } from './upgrade.ts';
 
 /** Room for a body of 64 KiB with its head, so that its client's connection need not be paused and resumed. */
 const socketBufferBytes = 128 * 1024;
 
-/** One listener of the worker: the public one, or a release-local link. */
+/** One listener of the worker for HTTP/1: a public one, or a release-local link. */
 export class Listener {
-  readonly name: string;
   readonly server: Server<typeof Inbound>;
   readonly #context: ProxyContext;
-  /** Slot of a link; -1 for the public listener. */
-  readonly #slot: number;
+  readonly #reception: Reception;
   readonly #connections = new Set<Socket>();
   readonly #fd: number;
 
   constructor(context: ProxyContext, listener: InheritedListener) {
-    this.name = listener.name;
     this.#context = context;
     this.#fd = listener.fd;
-    this.#slot = listener.name.startsWith('link-') ? Number(listener.name.slice('link-'.length)) : -1;
+    this.#reception = new Reception(context, listener);
     const { limits } = context;
     const server = createServer<typeof Inbound>({
       IncomingMessage: Inbound,
@@ -108,31 +103,7 @@ export class Listener {
       answerOurselves(res, refusal, { accept: head.accept, requestId: undefined });
       return;
     }
-    this.#dispatch(req, res, head);
-  }
-
-  #dispatch(req: Inbound, res: ServerResponse, head: RequestHead): void {
-    const placed = this.#place(req, head);
-    if ('go' in placed) {
-      this.#carry(req, res, head, placed.go);
-    } else if ('answer' in placed) {
-      this.#answer(res, head, placed.answer);
-    } else {
-      const entered = this.#context.holds.enter(placed.wait.queue, res, {
-        resume: () => this.#dispatch(req, res, head),
-        expire: () => this.#answer(res, head, heldTooLong),
-      });
-      if (!entered) this.#answer(res, head, queueFull);
-    }
-  }
-
-  #carry(req: Inbound, res: ServerResponse, head: RequestHead, placement: Placement): void {
-    if (placement.pool.site) {
-      serveStatic(this.#context, { req, res, head, placement, site: placement.pool.site });
-      return;
-    }
-    this.#addForwarding(req, head, placement);
-    new Exchange(this.#context, req, res, head, placement).start();
+    this.#reception.receive(req, res, head, req.socket.remoteAddress ?? '');
   }
 
   #upgrade(req: Inbound, socket: Socket, early: Buffer): void {
@@ -150,40 +121,19 @@ export class Listener {
       socket.end(rawAnswer(refusal));
       return;
     }
-    const placed = this.#place(req, head);
+    const placed = this.#reception.place(req, head);
     if ('go' in placed && !placed.go.pool.site) {
-      this.#addForwarding(req, head, placed.go);
+      this.#reception.introduce(head, placed.go, socket.remoteAddress ?? '');
       new Upgrade(this.#context, head, placed.go, socket, early).start();
       return;
     }
     socket.end(rawAnswer('answer' in placed ? placed.answer : 'wait' in placed ? heldTooLong : noUpgrade));
   }
 
-  #place(req: Inbound, head: RequestHead): Placed {
-    const target = req.url ?? '/';
-    return this.#slot === -1 ? place(this.#context, head, target) : placeLink(this.#context, this.#slot, target);
-  }
-
   #refusal(req: Inbound, head: RequestHead): OwnAnswer | undefined {
     const reason = ambiguity(req, head);
     if (reason !== undefined) return { status: 400, code: 'BAD_REQUEST', detail: reason, close: true };
-    if (req.method === 'TRACE' || req.url === '*') return notAllowed;
-    if (head.contentLength > this.#context.limits.maxBodyBytes) return tooLarge;
-    return undefined;
-  }
-
-  #addForwarding(req: Inbound, head: RequestHead, placement: Placement): void {
-    const address = req.socket.remoteAddress ?? '';
-    const peer = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
-    const trusted = this.#slot !== -1 || this.#context.trusted.includes(peer);
-    addForwarding(head, { peer, trusted, proto: 'http', prefix: placement.prefix });
-  }
-
-  #answer(res: ServerResponse, head: RequestHead, answer: OwnAnswer): void {
-    answerOurselves(res, this.#context.finishing ? { ...answer, close: true } : answer, {
-      accept: head.accept,
-      requestId: requestIdOf(head),
-    });
+    return this.#reception.refusal(req, head);
   }
 }
 
@@ -214,31 +164,12 @@ function tellOfTheEnd(socket: Socket, res: ServerResponse): void {
 }
 
 const nobody = { accept: undefined, requestId: undefined };
-const notAllowed: OwnAnswer = { status: 405, code: 'METHOD_NOT_ALLOWED', detail: 'This method is not served here.', close: true };
 const noUpgrade: OwnAnswer = { status: 400, code: 'NO_UPGRADE', detail: 'Files do not switch protocols.' };
 const notByGet: OwnAnswer = {
   status: 400,
   code: 'BAD_REQUEST',
   detail: 'Protocols are switched by a GET without a body.',
   close: true,
-};
-const tooLarge: OwnAnswer = {
-  status: 413,
-  code: 'BODY_TOO_LARGE',
-  detail: 'The request body is larger than this installation accepts.',
-  close: true,
-};
-const heldTooLong: OwnAnswer = {
-  status: 503,
-  code: 'HELD_TOO_LONG',
-  detail: 'The app is paused for a moment. Please try again.',
-  retryAfterSeconds: 5,
-};
-const queueFull: OwnAnswer = {
-  status: 503,
-  code: 'HOLD_QUEUE_FULL',
-  detail: 'The app is paused for a moment and too many requests wait already.',
-  retryAfterSeconds: 5,
 };
 
 /** What the HTTP parser refuses ends the connection; only what has had no answer yet gets one. */
