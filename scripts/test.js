@@ -57,7 +57,7 @@ function runSuite() {
 
 /** Example apps are tested as their authors would: by `node --test`, in their folder. */
 function examples() {
-  return ['hello', 'gallery', 'gallery/api', 'portfolio/backend', 'portfolio/frontend']
+  return ['hello', 'gallery', 'gallery/api', 'portfolio/backend', 'portfolio/frontend', 'tasks/backend', 'tasks/frontend']
     .map((name) => ({ name, folder: join(root, 'examples', name) }))
     .filter((example) => existsSync(join(example.folder, 'package.json')) && existsSync(join(example.folder, 'test')));
 }
