@@ -71,6 +71,21 @@ export const catalogue = {
     hint: 'Run `signalbox doctor`; traffic goes on with the last table.',
     retryable: true,
   },
+  DEV_NOT_INSTALLED: {
+    title: 'The dependencies of a service are not installed',
+    hint: 'Install them, or start `signalbox dev --install`.',
+    retryable: false,
+  },
+  DEV_RUNNING: {
+    title: 'The folder is being developed already',
+    hint: 'Use the one that runs, or stop it with Ctrl-C.',
+    retryable: true,
+  },
+  DEV_UNSUPPORTED: {
+    title: '`signalbox dev` cannot do that yet',
+    hint: 'Leave the option out.',
+    retryable: false,
+  },
   ENGINE_UNAVAILABLE: {
     title: 'The Docker engine does not answer',
     hint: 'Start it, or set SIGNALBOX_DOCKER_HOST to its socket. What runs goes on running.',
@@ -249,11 +264,6 @@ export const catalogue = {
     hint: 'The answer is shown; the old release serves.',
     retryable: false,
   },
-  STACK_UNKNOWN: {
-    title: 'No Dockerfile can be made for the service',
-    hint: 'Write a Dockerfile into the folder of the service, or name one under `dockerfile:`.',
-    retryable: false,
-  },
   STALE_EPOCH: {
     title: 'A newer control plane has taken over',
     hint: 'Only one control plane runs per home; this one must stop.',
@@ -317,6 +327,11 @@ export const catalogue = {
   UNKNOWN_SOURCE: {
     title: 'That source version is not kept here',
     hint: 'Deploy it again from the repository.',
+    retryable: false,
+  },
+  VARIABLE_MISSING: {
+    title: 'A variable that a service needs has no value',
+    hint: "Set it in `.env` for `signalbox dev`; for a deploy under `env` or the environment's `env` in signalbox.yaml.",
     retryable: false,
   },
   WRONG_USAGE: { title: 'The command line is not understood', hint: 'See `signalbox --help`.', retryable: false },

@@ -1,0 +1,97 @@
+import { type EnvEntry, expanded } from '../config/env-file.ts';
+import type { ServiceSpec } from '../domain/spec.ts';
+
+/** One file of variables that was read, weakest first in a list. */
+export interface ReadEnvFile {
+  /** As people know it, relative to the repository. */
+  readonly name: string;
+  readonly entries: readonly EnvEntry[];
+}
+
+export interface VariableSources {
+  readonly service: ServiceSpec;
+  /** Of `environments.dev` or `environments.development`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Weakest first: `.env`, `.env.development`, `.env.local`, `.env.development.local`; the repository's before the service's. */
+  readonly files: readonly ReadEnvFile[];
+  /** Of the terminal. */
+  readonly shell: Readonly<Record<string, string>>;
+  /** What accessories give to every service, resolved. */
+  readonly accessories: Readonly<Record<string, string>>;
+  /** Puts addresses in place of references; a text that stays the same had none. */
+  readonly resolve: (value: string) => string;
+  /** Entries of `.env.example`. */
+  readonly example: readonly EnvEntry[];
+}
+
+export interface ServiceVariables {
+  readonly env: Readonly<Record<string, string>>;
+  /** What a person might not expect, in sentences. */
+  readonly notes: readonly string[];
+  readonly missing: readonly MissingVariable[];
+}
+
+export interface MissingVariable {
+  readonly name: string;
+  /** Who asks for it: `signalbox.yaml:12` or `.env.example`. */
+  readonly asked: string;
+}
+
+/** Ours, and what decides where a service is reached. */
+const notPassed = /^(?:SIGNALBOX_.*|PORT|HOST|NODE_ENV|OLDPWD|PWD|_|SHLVL|INIT_CWD|npm_(?!config_).*)$/;
+
+/**
+ * The whole environment of a service. Weakest first: the terminal's, what signalbox.yaml says, files of variables, the terminal's where a
+ * file or signalbox.yaml names the same variable. What refers to another service or an accessory wins over all of it: at the desk
+ * nothing talks to production by mistake.
+ */
+export function serviceVariables(sources: VariableSources): ServiceVariables {
+  const { service, environment, files, shell, accessories, resolve } = sources;
+  const notes: string[] = [];
+  const passed = Object.fromEntries(Object.entries(shell).filter(([name]) => !notPassed.test(name)));
+  const declared: Record<string, string> = { ...service.buildEnv, ...service.env, ...environment };
+  const fromFiles: Record<string, string> = {};
+  const fileOf = new Map<string, string>();
+  for (const file of files)
+    for (const entry of file.entries) {
+      fromFiles[entry.name] = expanded(entry, { ...passed, ...fromFiles });
+      fileOf.set(entry.name, file.name);
+    }
+  const local: Record<string, string> = {};
+  for (const [name, value] of Object.entries(declared)) {
+    const resolved = resolve(value);
+    if (resolved !== value) local[name] = resolved;
+  }
+  for (const [name, value] of Object.entries(accessories)) if (!Object.hasOwn(declared, name)) local[name] = value;
+  for (const name of Object.keys(local)) {
+    const from = fileOf.get(name) ?? (Object.hasOwn(passed, name) ? 'the terminal' : undefined);
+    if (from !== undefined)
+      notes.push(
+        `${name} of ${from} is not used: here it leads to ${Object.hasOwn(declared, name) ? 'what signalbox.yaml refers to' : 'the accessory'}`,
+      );
+  }
+  const named = new Set([...Object.keys(declared), ...Object.keys(fromFiles)]);
+  const fromShell = Object.fromEntries(Object.entries(passed).filter(([name]) => named.has(name)));
+  const env = { ...passed, ...declared, ...fromFiles, ...fromShell, ...local };
+  return { env, notes, missing: missingOf(sources, env) };
+}
+
+/** `requires` wants a value; a name of `.env.example` without one only has to be decided about, be it with an empty value. */
+function missingOf({ service, example }: VariableSources, env: Readonly<Record<string, string>>): MissingVariable[] {
+  const required = (service.requires ?? [])
+    .filter(({ name }) => (env[name] ?? '') === '' && !(name === 'PORT' || name === 'HOST'))
+    .map(({ name, line }) => ({ name, asked: line === undefined ? 'signalbox.yaml' : `signalbox.yaml:${line}` }));
+  const undecided = example
+    .filter(
+      ({ name, value, comment }) =>
+        value === '' && !Object.hasOwn(env, name) && !/\boptional\b/i.test(comment) && !decidedByUs.has(name),
+    )
+    .filter(({ name }) => !required.some((one) => one.name === name))
+    .map(({ name, line }) => ({ name, asked: `.env.example:${line}` }));
+  return [...required, ...undecided];
+}
+
+const decidedByUs = new Set(['PORT', 'HOST', 'NODE_ENV']);
+
+/** Names of files with variables, weakest first. */
+export const envFileNames = ['.env', '.env.development', '.env.local', '.env.development.local'] as const;
