@@ -1,9 +1,10 @@
 import { activePhase, type ReleaseLookup } from './desired.ts';
+import { defaultEdge, type EdgeSpec } from './edge.ts';
 import type { EnvironmentState } from './environment-state.ts';
 import type { ArtifactRef, Release, ReleasedService } from './release.ts';
 import type { Rollout } from './rollout/state.ts';
 import type { Arm, Endpoint, Link, Pool, Route, RouteTable, Split, TrafficMode } from './route-table.ts';
-import type { EnvironmentKey, Epoch, ReleaseId, WorkloadId } from './values.ts';
+import type { EnvironmentKey, Epoch, ReleaseId, ServiceName, WorkloadId } from './values.ts';
 
 export interface TableInput {
   readonly version: number;
@@ -77,11 +78,17 @@ function splitOf(environment: EnvironmentState, arms: readonly Arm[], releases: 
     key: environment.key,
     app: environment.app,
     environment: environment.environment,
-    arms,
+    arms: arms.map((arm) => ({ ...arm, edge: edgeOf(releases.find((release) => release.id === arm.release)) })),
     routes: [...routes.values()],
     mode: modeOf(environment, releases),
     candidateToken: environment.candidateToken,
   };
+}
+
+/** An arm brings its own: what its release says holds for the requests that are routed to it. */
+function edgeOf(release: Release | undefined): Readonly<Record<ServiceName, EdgeSpec>> {
+  const routed = release?.services.filter(({ routes }) => routes.length > 0) ?? [];
+  return Object.fromEntries(routed.map(({ service, edge }) => [service, edge ?? defaultEdge]));
 }
 
 function modeOf(environment: EnvironmentState, releases: readonly Release[]): TrafficMode {

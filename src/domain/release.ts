@@ -1,4 +1,5 @@
 import type { AccessorySpec } from './accessories.ts';
+import type { EdgeSpec } from './edge.ts';
 import type {
   HealthSpec,
   ReleaseCommandSpec,
@@ -57,6 +58,8 @@ export interface ReleasedService {
   readonly replicas: number;
   readonly routes: readonly RouteSpec[];
   readonly overlap: boolean;
+  /** What stands between clients and its routes; undefined: the presets. */
+  readonly edge?: EdgeSpec;
   readonly releaseCommand?: ReleaseCommandSpec & {
     /** Hash over the trees of `inputs`; compared with the last one that ran in this environment. */
     readonly inputsHash: string;
@@ -112,13 +115,13 @@ export interface FrozenStrategy extends Omit<StrategySpec, 'type'> {
   readonly type: StrategySpec['type'] | 'static';
 }
 
-/** Two releases that would run the very same workloads with the same replicas and routes. */
+/** Two releases that would run the very same workloads with the same replicas, routes and edge. */
 export function sameContent(a: Release, b: Release): boolean {
   const facts = (r: Release): string =>
     JSON.stringify(
       [...r.services]
         .sort((x, y) => (x.service < y.service ? -1 : 1))
-        .map((s) => [s.service, s.workload.id, s.replicas, s.routes]),
+        .map((s) => [s.service, s.workload.id, s.replicas, s.routes, s.edge]),
     );
   return facts(a) === facts(b);
 }

@@ -1,3 +1,4 @@
+import type { EdgeSpec } from './edge.ts';
 import type {
   AppName,
   EnvironmentKey,
@@ -51,6 +52,8 @@ export interface Arm {
   readonly weight: number;
   /** The arm that answers for a failing canary, and the control of the gate. Exactly one per split with any weight. */
   readonly role: 'stable' | 'canary';
+  /** What stands between clients and the release, by service; a service that is not named has nothing there. */
+  readonly edge?: Readonly<Record<ServiceName, EdgeSpec>>;
 }
 
 export interface Route {

@@ -29,7 +29,7 @@ export interface FreezeSources {
   readonly images?: { readonly freezing: ImageFreezing; readonly detected: boolean };
 }
 
-/** Reads what `freezeRelease` needs. @throws UNKNOWN_SOURCE, TOOL_MISSING, NEEDS_DOCKER, STACK_UNKNOWN, IMAGE_MISSING */
+/** Reads what `freezeRelease` needs. @throws UNKNOWN_SOURCE, TOOL_MISSING, NEEDS_DOCKER, NO_DOCKERFILE_FOR_STACK, IMAGE_MISSING */
 export async function gatherFacts(view: EnvironmentView, sha: string, from: FreezeSources): Promise<FreezeFacts> {
   const commit = commitReader(view.app, sha, from.source);
   const inputs: Record<string, readonly string[]> = {};
@@ -61,6 +61,7 @@ export function freezeRelease(view: EnvironmentView, facts: FreezeFacts): Releas
       replicas: service.kind === 'static' ? 1 : service.replicas,
       routes: service.routes,
       overlap: service.overlap,
+      ...(service.edge === undefined || service.routes.length === 0 ? {} : { edge: service.edge }),
       ...(service.release === undefined
         ? {}
         : {
