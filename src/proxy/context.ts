@@ -1,8 +1,10 @@
 import type { Counters } from './counts.ts';
+import type { Rates } from './edge/rules.ts';
 import type { Holds } from './hold.ts';
 import type { Pools } from './pools.ts';
-import type { ProxyLimits } from './protocol.ts';
+import type { HandshakeCounts, ProxyLimits } from './protocol.ts';
 import type { Router } from './routing.ts';
+import type { Certificates } from './tls/certificates.ts';
 import type { TrustedPeers } from './trust.ts';
 import type { Uploads } from './upload.ts';
 
@@ -12,9 +14,13 @@ export interface ProxyContext {
   readonly router: Router;
   readonly pools: Pools;
   readonly counters: Counters;
+  readonly rates: Rates;
   readonly holds: Holds;
   readonly uploads: Uploads;
   readonly trusted: TrustedPeers;
+  readonly certificates: Certificates;
+  /** Of the listener for HTTPS; undefined without one. */
+  handshakes: HandshakeCounts | undefined;
   /** A worker on its way out asks clients to come back over a new connection. */
   finishing: boolean;
 }

@@ -5,7 +5,7 @@ import { type Handlers, serveWire } from '../wire/server.ts';
 import { commit, commitChange, refuseBad, refuseStale } from './commit.ts';
 import type { ProxyContext } from './context.ts';
 import { drain } from './drain.ts';
-import type { ProxyEvents, ProxyMethods, WorkerConfig, WorkerHello, WorkerStats } from './protocol.ts';
+import type { CertificateReport, ProxyEvents, ProxyMethods, WorkerConfig, WorkerHello, WorkerStats } from './protocol.ts';
 import { relaunch } from './relaunch.ts';
 import { checkPool } from './table-check.ts';
 
@@ -64,10 +64,24 @@ export async function serveControl(context: ProxyContext, options: ControlOption
       options.finish(params.graceMs);
       return null;
     },
+    certificates: () => reportOf(context),
+    'reload-certificates': async () => {
+      await context.certificates.reload();
+      return reportOf(context);
+    },
     'spawn-with-listeners': (params) => relaunch(params.argv, params.logFile, config.listeners),
   };
   const server = await serveWire<ProxyMethods, ProxyEvents>(config.controlSocket, handlers);
   context.holds.onWake = (pool) => server.publish('wake', { pool });
+}
+
+function reportOf({ certificates, handshakes }: ProxyContext): CertificateReport {
+  return {
+    certificates: certificates.set.pairs.map(({ facts }) => facts),
+    problems: certificates.problems,
+    exposed: certificates.exposed,
+    handshakes: handshakes ?? null,
+  };
 }
 
 /**

@@ -11,4 +11,7 @@ export const defaultLimits: ProxyLimits = {
   connectTimeoutMs: 2_000,
   holdQueue: 1_000,
   holdTimeoutMs: 30_000,
+  handshakeTimeoutMs: 10_000,
+  maxHandshakes: 1_000,
+  stallTimeoutMs: 120_000,
 };

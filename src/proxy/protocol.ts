@@ -1,3 +1,4 @@
+import type { CertificateFacts, CertificateProblem } from '../certificates/facts.ts';
 import type { Link, Pool, RouteTable, Split } from '../domain/route-table.ts';
 
 /** What a proxy worker is started with: its only argument, as JSON. Listeners arrive as inherited file descriptors. */
@@ -12,10 +13,12 @@ export interface WorkerConfig {
   /** Peers (CIDR) whose forwarding headers are believed. Default none. */
   readonly trustedProxies: readonly string[];
   readonly limits: ProxyLimits;
+  /** Folder of the certificates for the listener `https`. */
+  readonly certificates?: string;
 }
 
 export interface InheritedListener {
-  /** `http`, later `https`; `link-<slot>` for release-local addresses. */
+  /** `http`, `https`; `link-<slot>` for release-local addresses. */
   readonly name: string;
   readonly fd: number;
   readonly host: string;
@@ -35,6 +38,12 @@ export interface ProxyLimits {
   /** Requests that may wait while traffic is held, per app and environment. */
   readonly holdQueue: number;
   readonly holdTimeoutMs: number;
+  /** From a connection's start to the end of its TLS handshake. */
+  readonly handshakeTimeoutMs: number;
+  /** TLS handshakes under way at a time; beyond, the one that has taken longest ends. */
+  readonly maxHandshakes: number;
+  /** Longest time in which a client of HTTP/2 takes nothing of an answer that waits for it. */
+  readonly stallTimeoutMs: number;
 }
 
 export type ProxyMethods = {
@@ -52,6 +61,10 @@ export type ProxyMethods = {
   'watch-stats': { params: { everyMs: number }; result: null };
   /** Stops accepting, lets requests finish (keep-alive connections get `connection: close`), then exits. */
   finish: { params: { graceMs: number }; result: null };
+  /** The certificates that are served, and what in their folder is not. */
+  certificates: { params: Record<string, never>; result: CertificateReport };
+  /** Reads their folder at once instead of within two seconds. */
+  'reload-certificates': { params: Record<string, never>; result: CertificateReport };
   /** Starts a program that inherits this worker's listeners: how a lost keeper gets them back. argv gets the listeners as a last JSON argument. */
   'spawn-with-listeners': { params: { argv: readonly [string, ...string[]]; logFile: string }; result: { pid: number } };
 };
@@ -90,6 +103,26 @@ export interface WorkerHello {
   readonly skippedRoutes: readonly string[];
 }
 
+export interface CertificateReport {
+  readonly certificates: readonly CertificateFacts[];
+  readonly problems: readonly CertificateProblem[];
+  /** Other users of the machine can list the folder. */
+  readonly exposed: boolean;
+  /** Null: there is no listener for HTTPS. */
+  readonly handshakes: HandshakeCounts | null;
+}
+
+/** TLS handshakes since the worker's start. */
+export interface HandshakeCounts {
+  readonly done: number;
+  readonly failed: number;
+  readonly timedOut: number;
+  /** Ended to make room for newer ones. */
+  readonly evicted: number;
+  /** Refused, because no certificate is made out to the host that was asked for. */
+  readonly unknownNames: number;
+}
+
 export interface DrainResult {
   readonly finished: number;
   readonly cut: number;
@@ -123,6 +156,8 @@ export interface ArmCounts {
   readonly rescued: number;
   /** Resent to another instance of the same pool. */
   readonly resent: number;
+  /** Answered with 429 before they reached the release; counted nowhere else. Undefined: a worker of an older version. */
+  readonly limited?: number;
   /** Time to first byte; counts per bucket of `latencyBucketsMs`, one more for the rest. */
   readonly latency: readonly number[];
 }

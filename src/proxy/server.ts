@@ -10,7 +10,7 @@ import type { RequestHead } from './request-head.ts';
 import { Upgrade } from './upgrade.ts';
 
 /** Room for a body of 64 KiB with its head, so that its client's connection need not be paused and resumed. */
-const socketBufferBytes = 128 * 1024;
+export const socketBufferBytes = 128 * 1024;
 
 /** One listener of the worker for HTTP/1: a public one, or a release-local link. */
 export class Listener {
@@ -19,6 +19,7 @@ export class Listener {
   readonly #reception: Reception;
   readonly #connections = new Set<Socket>();
   readonly #fd: number;
+  #ticking = false;
 
   constructor(context: ProxyContext, listener: InheritedListener) {
     this.#context = context;
@@ -74,6 +75,14 @@ export class Listener {
     });
   }
 
+  /** Serves a connection that somebody else has accepted. */
+  accept(socket: Socket): void {
+    // The clock of slow headers starts with listening, and this one never listens.
+    if (!this.#ticking) this.server.emit('listening');
+    this.#ticking = true;
+    this.server.emit('connection', socket);
+  }
+
   /**
    * Accepts nothing more; open connections stay until they have had an answer with `connection: close`, so that no request on
    * its way is met by a closed door. Calls back when the last one is gone.
@@ -81,10 +90,6 @@ export class Listener {
   stopAccepting(gone: () => void): void {
     // Not http's own close(): that one ends idle connections at once.
     NetServer.prototype.close.call(this.server, gone);
-  }
-
-  destroyConnections(): void {
-    for (const socket of this.#connections) socket.destroy();
   }
 
   #connected(socket: Socket): void {

@@ -3,12 +3,15 @@ import type { ProxyContext } from './context.ts';
 import { restore } from './commit.ts';
 import { serveControl } from './control.ts';
 import { Counters } from './counts.ts';
+import { Rates } from './edge/rules.ts';
 import { Holds } from './hold.ts';
 import { defaultLimits } from './limits.ts';
 import { Pools } from './pools.ts';
 import type { WorkerConfig } from './protocol.ts';
 import { Router } from './routing.ts';
 import { Listener } from './server.ts';
+import { Certificates } from './tls/certificates.ts';
+import { SecureEntrance } from './tls/entrance.ts';
 import { StaticSite } from './static/site.ts';
 import { readStoredTable } from './table-file.ts';
 import { TrustedPeers } from './trust.ts';
@@ -30,16 +33,22 @@ export async function startWorker(config: WorkerConfig, exit: () => void): Promi
     router: new Router(),
     pools: new Pools(limits.connectTimeoutMs, (pool) => new StaticSite(pool)),
     counters: new Counters(),
+    rates: new Rates(),
     holds: new Holds(limits.holdQueue, limits.holdTimeoutMs),
     uploads: new Uploads(limits.bodyIdleTimeoutMs),
     trusted: new TrustedPeers(config.trustedProxies),
+    certificates: new Certificates(config.certificates),
+    handshakes: undefined,
     finishing: false,
   };
   const stored = readStoredTable(join(config.dir, 'routes.json'));
   if (stored.table) restore(context, stored.table, stored.digest);
   const restored = context.router.table;
   for (const skipped of stored.skipped) process.stderr.write(`left out of the stored table: ${skipped}\n`);
-  const listeners = config.listeners.map((listener) => new Listener(context, listener));
+  await context.certificates.open();
+  const listeners = config.listeners.map((listener) =>
+    listener.name === 'https' ? new SecureEntrance(context, listener) : new Listener(context, listener),
+  );
   const finish = (graceMs: number): void => {
     if (context.finishing) return;
     context.finishing = true;

@@ -27,6 +27,8 @@ export interface WorkerProcess {
 export interface Bench {
   /** Port of the public listener. */
   readonly port: number;
+  /** Port of the listener for HTTPS; 0 without certificates. */
+  readonly httpsPort: number;
   readonly linkPorts: readonly number[];
   readonly dir: string;
   readonly worker: WorkerProcess;
@@ -43,6 +45,8 @@ export interface BenchOptions {
   readonly limits?: Partial<ProxyLimits>;
   readonly links?: number;
   readonly trustedProxies?: readonly string[];
+  /** Folder of certificates: adds a listener for HTTPS. */
+  readonly certificates?: string;
   /** Content of routes.json at the start. */
   readonly stored?: RouteTable | string;
 }
@@ -54,7 +58,8 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   if (options.stored !== undefined) {
     writeFileSync(join(dir, 'routes.json'), typeof options.stored === 'string' ? options.stored : JSON.stringify(options.stored));
   }
-  const names = ['http', ...Array.from({ length: options.links ?? 0 }, (_, slot) => `link-${slot}`)];
+  const secure = options.certificates === undefined ? [] : ['https'];
+  const names = ['http', ...secure, ...Array.from({ length: options.links ?? 0 }, (_, slot) => `link-${slot}`)];
   const handles = names.map(() => {
     const handle = binder._createServerHandle('127.0.0.1', 0, 4, -1);
     if (typeof handle === 'number') throw new Error(`could not bind: ${handle}`);
@@ -74,6 +79,7 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
       listeners: names.map((name, index) => ({ name, fd: 3 + index, host: '127.0.0.1', port: ports[index] ?? 0 })),
       trustedProxies: options.trustedProxies ?? [],
       limits: options.limits as ProxyLimits,
+      ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
     };
     const log = openSync(logFile, 'a');
     const child = spawn(process.execPath, ['--enable-source-maps', join(dist, 'proxy/main.js'), JSON.stringify(config)], {
@@ -98,7 +104,8 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   let worker = await start();
   return {
     port: ports[0] ?? 0,
-    linkPorts: ports.slice(1),
+    httpsPort: secure.length === 0 ? 0 : (ports[1] ?? 0),
+    linkPorts: ports.slice(1 + secure.length),
     dir,
     get worker() {
       return worker;

@@ -18,6 +18,7 @@ import type { ProxyMethods, TableChange } from '../../src/proxy/protocol.ts';
 import { Router } from '../../src/proxy/routing.ts';
 import { StaticSite } from '../../src/proxy/static/site.ts';
 import { readStoredTable } from '../../src/proxy/table-file.ts';
+import { Certificates } from '../../src/proxy/tls/certificates.ts';
 import { TrustedPeers } from '../../src/proxy/trust.ts';
 import { Uploads } from '../../src/proxy/upload.ts';
 import { WireError } from '../../src/wire/server.ts';
@@ -39,6 +40,8 @@ function emptyWorker(): ProxyContext {
     holds: new Holds(10, 1_000),
     uploads: new Uploads(1_000),
     trusted: new TrustedPeers([]),
+    certificates: new Certificates(undefined),
+    handshakes: undefined,
     finishing: false,
   };
 }
