@@ -29,6 +29,8 @@ const rooms: Rooms = {
   pipeline: ['domain', 'ports', 'control-plane/commands'],
   monitor: ['domain', 'ports', 'control-plane/commands'],
   adapters: ['domain', 'ports', 'wire'],
+  // Builds of every kind wait for each other and write the same kind of log (docs/decisions/0013).
+  'adapters/builder/docker': ['domain', 'ports', 'wire', 'engine', 'pipeline/shared-builds', 'pipeline/build-log'],
   'adapters/runtime/process': ['domain', 'ports', 'wire', 'keeper/protocol', 'keeper/client', 'keeper/launch', 'proxy/protocol'],
   'adapters/runtime/docker': [
     'domain',
@@ -38,7 +40,7 @@ const rooms: Rooms = {
     'keeper/protocol',
     'keeper/client',
     'keeper/epoch',
-    'keeper/output',
+    'keeper/lock',
     'keeper/state',
   ],
   'adapters/data-plane/embedded': [
@@ -57,7 +59,7 @@ const rooms: Rooms = {
   blueprints: ['domain', 'config'],
   assess: ['domain', 'config'],
   api: ['domain', 'ports/store', 'ports/runtime', 'control-plane/commands'],
-  cli: ['api/contract', 'config', 'domain/errors', 'types:domain', 'certificates'],
+  cli: ['api/contract', 'config', 'blueprints', 'domain/errors', 'types:domain', 'certificates'],
   dashboard: ['types:api/contract'],
   daemon: ['*'],
 };

@@ -53,7 +53,7 @@ function rowsOf(rollout: Rollout): readonly Row[] {
   return [...preparing(rollout), ...starting(rollout), ...verifying(rollout), ...shifting(rollout), ...baking(rollout)];
 }
 
-const buildCodes: ReadonlySet<string> = new Set(['BUILD_FAILED', 'NO_SPACE']);
+const buildCodes: ReadonlySet<string> = new Set(['BUILD_FAILED', 'IMAGE_MISSING', 'NO_SPACE', 'REGISTRY_REFUSED']);
 
 function preparing({ plan, commandsLeft, outstanding, reason }: Rollout): readonly Row[] {
   const building = outstanding.some(({ effect }) => effect.type === 'build');

@@ -2,10 +2,11 @@ import { catalogue, SignalboxError } from '../domain/errors.ts';
 import { resolveReferences } from '../domain/links.ts';
 import type { Release, ReleasedService, Workload } from '../domain/release.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
+import { isAsked } from '../domain/rollout/plan.ts';
 import type { Effect, Reason, Rollout } from '../domain/rollout/state.ts';
 import type { SmokeCheck } from '../domain/spec.ts';
 import { type Millis, millis, type RolloutId } from '../domain/values.ts';
-import type { Builder } from '../ports/builder.ts';
+import type { Builder, BuildResult } from '../ports/builder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DataPlane } from '../ports/data-plane.ts';
 import type { Prober } from '../ports/prober.ts';
@@ -84,7 +85,9 @@ export function createExecutor(ports: ExecutorPorts): Executor {
       : candidateOf(rollout, release);
 
   async function build(id: string, rollout: Rollout, release: Release, signal: AbortSignal): Promise<RolloutEvent> {
-    const needed = release.services.filter((s) => rollout.plan.builds.some((b) => b.service === s.service && !b.cached));
+    const needed = release.services.filter((s) =>
+      rollout.plan.builds.some((b) => b.service === s.service && isAsked(rollout.kind, b)),
+    );
     const results = await Promise.all(
       needed.map(async (s) => ({
         service: s.service,
@@ -250,7 +253,8 @@ function ownerOf(release: Release, check: SmokeCheck): { host: string; service: 
 const covers = (prefix: string, path: string): boolean =>
   prefix === '/' || path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`);
 
-function buildReason(service: string, result: { end: string; exitCode: number | null; tail: readonly string[] }): Reason {
+function buildReason(service: string, result: BuildResult & { readonly ok: false }): Reason {
+  if (result.because !== undefined) return { ...result.because, service, log: result.tail };
   const how =
     result.end === 'timed-out'
       ? 'took too long and was ended'

@@ -8,7 +8,7 @@ import { normalInputs } from './inputs.ts';
 
 /** What freezing for containers needs from elsewhere; without it services are processes. */
 export interface ImageFreezing {
-  /** A Dockerfile for a service that brings none. @throws STACK_UNKNOWN */
+  /** A Dockerfile for a service that brings none. @throws NO_DOCKERFILE_FOR_STACK */
   dockerfileFor(
     service: ServiceSpec,
     commit: CommitReader,
@@ -38,7 +38,7 @@ export interface ImageQuestion {
   readonly inputs: Readonly<Record<string, readonly string[]>>;
 }
 
-/** The image of each service that runs in a container. @throws CONFIG_INVALID, STACK_UNKNOWN, IMAGE_MISSING */
+/** The image of each service that runs in a container. @throws CONFIG_INVALID, NO_DOCKERFILE_FOR_STACK, IMAGE_MISSING */
 export async function freezeImages(question: ImageQuestion): Promise<Readonly<Record<string, FrozenImage>>> {
   const images: Record<string, FrozenImage> = {};
   for (const service of question.view.services)

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../domain/errors.ts';
 import type { BuildRecipe } from '../domain/release.ts';
 import type { AppName, Millis, ServiceName } from '../domain/values.ts';
 
@@ -28,4 +29,6 @@ export type BuildResult =
       readonly end: 'failed' | 'timed-out' | 'cancelled' | 'no-space';
       readonly exitCode: number | null;
       readonly tail: readonly string[];
+      /** A reason of its own, in place of the one that `end` gives. */
+      readonly because?: { readonly code: ErrorCode; readonly message: string };
     };

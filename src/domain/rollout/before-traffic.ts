@@ -14,7 +14,7 @@ import {
   stay,
 } from './decision.ts';
 import type { RolloutEvent } from './events.ts';
-import { fullWeight } from './plan.ts';
+import { fullWeight, isAsked } from './plan.ts';
 import type { Reason, Rollout, WorkloadHealth } from './state.ts';
 
 /** How long the table may take to reach every worker before the rollout gives up on it. */
@@ -40,7 +40,7 @@ export function onQueued(rollout: Rollout, event: RolloutEvent, now: Instant): D
 
 function enterPreparing(rollout: Rollout, now: Instant): Rollout {
   const entered = { ...enter(rollout, 'preparing', null), commandsLeft: rollout.plan.releaseCommands.map((c) => c.service) };
-  if (rollout.plan.builds.some((b) => !b.cached)) return ask(entered, { type: 'build' });
+  if (rollout.plan.builds.some((b) => isAsked(rollout.kind, b))) return ask(entered, { type: 'build' });
   return afterBuild(entered, now);
 }
 

@@ -162,6 +162,10 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
   return lines;
 }
 
+/** Whether the builder has something to do: an image that is there already gets its name after the new SHA. */
+export const isAsked = (kind: RolloutKind, { cached, image }: PlannedBuild): boolean =>
+  !cached || (kind === 'deploy' && image !== undefined && 'dockerfile' in image);
+
 function describeBuild({ service, key, cached, image }: PlannedBuild): string {
   const short = key.slice(0, 12);
   if (image === undefined) return cached ? `use build of ${service} (${short}, kept)` : `build ${service} (${short})`;

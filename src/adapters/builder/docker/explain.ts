@@ -1,0 +1,36 @@
+import type { BuildResult } from '../../../ports/builder.ts';
+
+type Because = NonNullable<(BuildResult & { ok: false })['because']>;
+
+/** What went wrong in an image build, in words that say what to do; undefined where the message says it all. */
+export function explainFailure(message: string, facts: { service: string; dockerfile: string; step: string | null }): Because {
+  const { service, dockerfile, step } = facts;
+  const at = step === null ? '' : ` at "${step.length > 160 ? `${step.slice(0, 157)}…` : step}"`;
+  const because = (why: string, code: Because['code'] = 'BUILD_FAILED'): Because => ({
+    code,
+    message: `The image of ${service} was not built${at}: ${why}`,
+  });
+  if (/requires BuildKit|BuildKit is enabled|unknown flag: (?:mount|link|chmod|parents)/i.test(message))
+    return because(
+      `${dockerfile} needs BuildKit, and images are built here by the engine's classic builder, which has no mounts. Take the flag out, or build it elsewhere and give the service its \`image\`.`,
+    );
+  if (/forbidden path outside the build context|outside of the build context/i.test(message))
+    return because(`${dockerfile} copies from outside its context. Set \`context: .\` to send the whole repository.`);
+  if (/COPY failed|ADD failed|no source files were specified|file not found in build context/i.test(message))
+    return because(`${firstLine(message)}. Only what is committed, below the context and not in .dockerignore can be copied.`);
+  if (step !== null && /^from\s/i.test(step))
+    return because(`its base image cannot be had: ${firstLine(message)}`, 'IMAGE_MISSING');
+  if (
+    /dockerfile parse error|unknown instruction|failed to parse dockerfile|no build stage|cannot locate specified dockerfile|the dockerfile .*cannot be empty|failed to reach build target/i.test(
+      message,
+    )
+  )
+    return because(`${dockerfile} has a mistake: ${firstLine(message)}`);
+  return because(firstLine(message));
+}
+
+/** The engine tells a full disk in many ways. */
+export const tellsFullDisk = (text: string): boolean =>
+  /no space left on device|disk quota exceeded|ENOSPC|not enough space/i.test(text);
+
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
