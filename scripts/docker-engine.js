@@ -18,6 +18,7 @@ const standIns = {
   redis: ['redis:7'],
   mailpit: ['axllent/mailpit:v1.21'],
   pgadmin: ['dpage/pgadmin4:8'],
+  caddy: ['caddy:2.10-alpine'],
 };
 const needed = { dockerd: 'docker.io', iptables: 'iptables', debootstrap: 'debootstrap', ip: 'iproute2' };
 const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;

@@ -61,6 +61,20 @@ const rooms: Rooms = {
   api: ['domain', 'ports/store', 'ports/runtime', 'control-plane/commands'],
   cli: ['api/contract', 'config', 'blueprints', 'domain/errors', 'types:domain', 'certificates'],
   dashboard: ['types:api/contract'],
+  // Local development starts and watches programs itself; see docs/decisions/0015.
+  dev: [
+    'domain',
+    'config',
+    'wire',
+    'keeper/ending',
+    'keeper/listeners',
+    'keeper/processes',
+    'keeper/usage',
+    'proxy/protocol',
+    'proxy/static/media-types',
+    'proxy/static/resolve',
+  ],
+  'dev-server': ['*'],
   daemon: ['*'],
 };
 
@@ -70,7 +84,7 @@ const rules: readonly Rule[] = [
   pureDomain,
   environmentOnlyInConfig,
   // The proxy's one child is the keeper it brings back (docs/decisions/0004).
-  childProcessesOnlyIn(['keeper', 'adapters', 'pipeline', 'cli', 'proxy']),
+  childProcessesOnlyIn(['keeper', 'adapters', 'pipeline', 'cli', 'proxy', 'dev']),
   shortFiles,
   noBarrels,
   noOnly,

@@ -95,6 +95,11 @@ function appStage(facts: ImageFacts, builds: boolean): string[] {
     ...(facts.port === undefined ? [] : [`EXPOSE ${facts.port}`]),
     'STOPSIGNAL SIGTERM',
     ...(probe === undefined ? ['HEALTHCHECK NONE'] : healthLine(facts, probe)),
+    ...(facts.language === 'node'
+      ? comment(
+          'As the first process of a container Node hears no signal it has no handler for: start it with an init (docker run --init).',
+        )
+      : []),
     `CMD ${commandWords(facts)}`,
   ];
 }

@@ -1,4 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { DevVerbOptions } from './dev.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
 
 /** Runs a verb once the command line is understood; everything heavy is loaded only then. */
@@ -46,6 +47,34 @@ export function buildProgram(version: string, run: RunVerb): Command {
     .option('--force', 'replace a signalbox.yaml that is there')
     .action((folder: string | undefined, options: Options & { force?: boolean }) =>
       run(options, async (to) => (await import('./init.ts')).init(to, folder, options)),
+    );
+  verb('dev', 'run the whole stack of a repository on this machine, reloading as you edit', 'signalbox dev --only web,api')
+    .argument('[folder]', 'folder of the app; default: the current one')
+    .addOption(
+      new Option('--port <port>', 'port of the one address; default: 3080 or the next free one').argParser(
+        wholeNumber(0, 65_535),
+      ),
+    )
+    .option('--only <services>', 'start these alone, separated by commas')
+    .option('--install', 'install dependencies also without a lock file, or when they look old')
+    .addOption(new Option('--runtime <runtime>', 'where services run').choices(['process', 'docker']))
+    .option('--no-accessories', 'leave databases and the like to you')
+    .option('--https', 'serve HTTPS with a local certificate authority')
+    .action((folder: string | undefined, options: Options & DevVerbOptions) =>
+      run(options, async (to) => (await import('./dev.ts')).dev(to, folder, options)),
+    );
+  verb('generate', 'make files for a repository: Dockerfiles, compose.yaml, .env.example', 'signalbox generate compose')
+    .argument('[what]', 'dockerfile, compose or env-example; see --list')
+    .argument('[folder]', 'folder of the app')
+    .option('--check', 'change nothing; exit code 1 when a file is not up to date')
+    .option('--list', 'say what can be made, and what each needs')
+    .option('--force', 'replace files that were changed by hand or are your own')
+    .action(
+      (
+        what: string | undefined,
+        folder: string | undefined,
+        options: Options & { check?: boolean; list?: boolean; force?: boolean },
+      ) => run(options, async (to) => (await import('./generate.ts')).generate(to, { what, folder }, options)),
     );
   source(verb('plan', 'print what a deploy would do, and change nothing', 'signalbox plan')).action(
     (folder: string | undefined, options: Options & SourceOptions) =>

@@ -8,6 +8,21 @@ export const catalogue = {
     hint: 'Deploy again when it is mended.',
     retryable: false,
   },
+  ACCESSORY_CHANGED: {
+    title: 'The change would make an accessory unable to read its data',
+    hint: 'Copy its data out (pg_dump), remove it with --delete-data, deploy, and copy the data back.',
+    retryable: false,
+  },
+  ACCESSORY_UNAVAILABLE: {
+    title: 'An accessory cannot run on this machine',
+    hint: 'Install what the message names, or leave the accessory out.',
+    retryable: false,
+  },
+  ACCESSORY_UNHEALTHY: {
+    title: 'An accessory did not come up',
+    hint: 'The release was not started. Its last lines say why; `signalbox accessories` shows how it is.',
+    retryable: false,
+  },
   APP_TAKEN: {
     title: 'The app name belongs to another repository',
     hint: 'Choose another name under `app:` in signalbox.yaml.',
@@ -92,9 +107,19 @@ export const catalogue = {
     retryable: true,
   },
   FILE_EXISTS: { title: 'The file is there already', hint: 'Use --force to replace it.', retryable: false },
+  FILE_NOT_WRITTEN: {
+    title: 'A file could not be written',
+    hint: 'Look at the rights of its folder and the space on its disk.',
+    retryable: true,
+  },
   GATE_FAILED: {
     title: 'The canary failed its gate',
     hint: 'The old release serves all traffic. See the verdict, mend and deploy again.',
+    retryable: false,
+  },
+  GENERATED_EDITED: {
+    title: 'A file to be made was changed by hand, or is your own',
+    hint: 'Take over what you want from the difference shown; --force replaces the file.',
     retryable: false,
   },
   GATE_TIMEOUT: {

@@ -97,7 +97,7 @@ function contextOf(service: ServiceSpec, files: readonly string[], reader: Repos
 }
 
 /** Port of its own that a service declares. */
-const declaredPort = (service: ServiceSpec & { readonly port?: number }): number | undefined => service.port;
+const declaredPort = (service: ServiceSpec): number | undefined => service.container?.port;
 
 function languageOf(service: ServiceSpec, files: readonly string[]): ImageFacts['language'] | undefined {
   const has = (file: string): boolean => files.includes(file);

@@ -52,7 +52,7 @@ function simpleWords(line: string): string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;
   let quote = '';
-  for (const [index, char] of [...line.trim()].entries()) {
+  for (const char of line.trim()) {
     if (quote !== '') {
       if (char === quote) quote = '';
       else if (quote === '"' && /[$`\\]/.test(char)) return undefined;
@@ -69,7 +69,6 @@ function simpleWords(line: string): string[] | undefined {
     } else {
       word = `${word ?? ''}${char}`;
     }
-    if (index > 8192) return undefined;
   }
   if (quote !== '') return undefined;
   if (word !== undefined) words.push(word);

@@ -1,0 +1,38 @@
+import { composeFiles } from './compose-file.ts';
+import { envExample } from './environment/example.ts';
+import type { GeneratedFile } from './generated.ts';
+import { imageFiles } from './image-files.ts';
+import type { BlueprintInput } from './input.ts';
+
+/** One kind of files that can be made for a repository. */
+export interface Blueprint {
+  readonly name: string;
+  /** What it is for, in half a sentence. */
+  readonly says: string;
+  /** What using it takes; making it takes nothing. */
+  readonly needs: string;
+  /** Pure: the same facts make the same files, byte for byte. */
+  make(input: BlueprintInput): readonly GeneratedFile[];
+}
+
+/** In the order in which they are listed and made. */
+export const blueprints: readonly Blueprint[] = [
+  {
+    name: 'dockerfile',
+    says: 'a Dockerfile for each service, and what its build should not see',
+    needs: 'any builder of Dockerfiles',
+    make: ({ packed }) => imageFiles(packed),
+  },
+  {
+    name: 'compose',
+    says: 'compose.yaml that starts the whole app with its accessories',
+    needs: 'Docker with Compose (docker-compose 1.29 or later); the Dockerfiles of `generate dockerfile`',
+    make: composeFiles,
+  },
+  {
+    name: 'env-example',
+    says: '.env.example with every variable of the app and where it is read',
+    needs: 'nothing',
+    make: (input) => [envExample(input)],
+  },
+];
