@@ -1,5 +1,4 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DeployOutcome, install, type Installation } from '../../../bench/installation.ts';
@@ -8,12 +7,7 @@ import { type Load, startLoad } from '../../../bench/load/start.ts';
 import type { LoadReport } from '../../../bench/load/contract.ts';
 import type { EnvironmentStatusBody } from '../../../src/api/contract.ts';
 import { type App, makeApp } from './apps.ts';
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: string;
-}
+import { type Answer, ask as askPort } from './ask.ts';
 
 export interface Attempt {
   readonly exitCode: number;
@@ -49,24 +43,8 @@ export async function openSite(environment: Readonly<Record<string, string>> = {
   const folder = await mkdtemp(join(tmpdir(), 'signalbox-e2e-'));
   await chmod(folder, 0o755);
   const installation = await install(environment);
-  const ask: Site['ask'] = (host, path = '/', { method = 'GET', port = installation.addresses().http } = {}) =>
-    new Promise((resolve, reject) => {
-      const asked = request(
-        { host: '127.0.0.1', port, path, method, headers: { host }, agent: false, timeout: 20_000 },
-        (answer) => {
-          let body = '';
-          answer.setEncoding('utf8');
-          answer.on('data', (text: string) => {
-            body += text;
-          });
-          answer.on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
-          answer.on('error', reject);
-        },
-      );
-      asked.on('timeout', () => asked.destroy(new Error(`${host}${path} did not answer within 20 s.`)));
-      asked.on('error', reject);
-      asked.end();
-    });
+  const ask: Site['ask'] = async (host, path = '/', { method = 'GET', port = installation.addresses().http } = {}) =>
+    await askPort(port, { host, path, method });
   const instancePids = async (): Promise<number[]> => {
     const { instances } = await installation.parts();
     return instances.toSorted((a, b) => a.startTicks - b.startTicks || a.pid - b.pid).map((seen) => seen.pid);
