@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export const programs = {
   'cli/main': 'src/cli/main.ts',
   daemon: 'src/daemon.ts',
+  'dev-server': 'src/dev-server.ts',
   'keeper/main': 'src/keeper/main.ts',
   'proxy/main': 'src/proxy/main.ts',
   'adapters/store/sqlite/worker': 'src/adapters/store/sqlite/worker.ts',

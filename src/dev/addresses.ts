@@ -9,6 +9,8 @@ export interface LocalAddresses {
   readonly routes: readonly LocalRoute[];
   /** Hosts that people open, the first one first; `localhost` when there is only one. */
   readonly hosts: readonly string[];
+  /** The app has more than one host; then plain `localhost` is none of them. */
+  readonly several: boolean;
 }
 
 /** Names by which a program on this machine calls it. */
@@ -24,9 +26,13 @@ export function localAddresses(services: readonly ServiceSpec[]): LocalAddresses
   const routes = declared.map((route) => ({ ...route, host: names.get(route.host) ?? route.host }));
   const hosts = [...new Set(routes.map(({ host }) => host))];
   const [only] = hosts;
-  if (hosts.length !== 1 || only === undefined) return { routes: unique(routes), hosts };
+  if (hosts.length !== 1 || only === undefined) return { routes: unique(routes), hosts, several: hosts.length > 1 };
   const plain = plainHosts.filter((host) => host !== only).flatMap((host) => routes.map((route) => ({ ...route, host })));
-  return { routes: unique([...routes, ...plain]), hosts: ['localhost', ...(plainHosts.includes(only) ? [] : [only])] };
+  return {
+    routes: unique([...routes, ...plain]),
+    hosts: ['localhost', ...(plainHosts.includes(only) ? [] : [only])],
+    several: false,
+  };
 }
 
 /** Each host's name on this machine; no two hosts share one. */
@@ -54,15 +60,3 @@ const isLocal = (host: string): boolean => host === '*' || host === 'localhost' 
 /** Two hosts of production that became one would claim a path twice; the first keeps it. */
 const unique = (routes: readonly LocalRoute[]): LocalRoute[] =>
   routes.filter((route, index) => routes.findIndex((other) => other.host === route.host && other.path === route.path) === index);
-
-/** Addresses to open, most specific path last. */
-export function urlsOf(service: string, { routes, hosts }: LocalAddresses, port: number): string[] {
-  return hosts.flatMap((host) =>
-    routes
-      .filter((route) => route.service === service && route.host === host)
-      .map(
-        (route) =>
-          `http://${host === '*' || host.startsWith('*.') ? host.replace('*', 'any') : host}${port === 80 ? '' : `:${port}`}${route.path}`,
-      ),
-  );
-}

@@ -84,15 +84,17 @@ const graceMs = 2000;
 
 /**
  * Ends what an earlier run of this very folder left behind when it was killed; nothing else carries its marker.
+ * @param patienceMs between SIGTERM and SIGKILL; 0: at once.
  * @returns how many processes there were.
  */
-export async function endLeftovers({ id }: DevPlace): Promise<number> {
+export async function endLeftovers({ id }: DevPlace, patienceMs = graceMs): Promise<number> {
   const ours = async (): Promise<ProcessIdentity[]> =>
     (await markedProcesses()).filter(({ marker }) => marker.startsWith(`${id}:`)).map((found) => found.process);
   const found = await ours();
   const started = performance.now();
   for (let alive = found, round = 0; alive.length > 0; alive = await ours(), round++) {
-    for (const one of alive) signal(one, round === 0 ? 'SIGTERM' : performance.now() - started > graceMs ? 'SIGKILL' : undefined);
+    for (const one of alive)
+      signal(one, round === 0 && patienceMs > 0 ? 'SIGTERM' : performance.now() - started >= patienceMs ? 'SIGKILL' : undefined);
     await wait(50);
   }
   return found.length;

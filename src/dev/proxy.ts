@@ -55,14 +55,14 @@ export async function openDevProxy(options: DevProxyOptions): Promise<DevProxy> 
     limits: limits as WorkerConfig['limits'],
   };
   let last: RouteTable | undefined;
-  let link: Promise<Link>;
-  let running: Program;
+  let link: Promise<Link> | undefined;
+  let running: Program | undefined;
   let closing = false;
   let lives = 0;
 
   const launch = (): void => {
     lives += 1;
-    running = startProgram({
+    const worker = startProgram({
       argv: [process.execPath, options.program, JSON.stringify(config)],
       cwd: '/',
       env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
@@ -70,24 +70,26 @@ export async function openDevProxy(options: DevProxyOptions): Promise<DevProxy> 
       onLine: options.onLine,
       inherit: listeners.map(({ fd }) => fd),
     });
-    link = connected(config.controlSocket, running);
+    running = worker;
+    link = connected(config.controlSocket, worker);
     link.catch(() => {});
     const started = performance.now();
-    void running.ended.then(async ({ code, signal }) => {
+    void worker.ended.then(async ({ code, signal }) => {
       if (closing) return;
       options.onLine(`the proxy ended (${signal ?? code ?? 'it could not be started'}); it is started again`);
       if (performance.now() - started < 1000 && lives > 3) await wait(1000);
       if (!closing) launch();
     });
   };
+  const connection = (): Promise<Link> => link ?? Promise.reject(new WireError('PROXY_FAILED', 'The proxy was not started.'));
   launch();
-  await (link! as Promise<Link>);
+  await connection();
 
   /** Once more on the next life when the proxy died meanwhile: its table comes from disk. */
   const call = async <Result>(ask: (to: Link) => Promise<Result>): Promise<Result | undefined> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await ask(await link);
+        return await ask(await connection());
       } catch (cause) {
         const gone = cause instanceof WireError && (cause.code === 'WIRE_CLOSED' || cause.code === 'PROXY_FAILED');
         if (closing) return undefined;
@@ -120,8 +122,8 @@ export async function openDevProxy(options: DevProxyOptions): Promise<DevProxy> 
     },
     close: async () => {
       closing = true;
-      await link.then((to) => to.close()).catch(() => {});
-      await running.end(0);
+      await link?.then((to) => to.close()).catch(() => {});
+      await running?.end(0);
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -46,6 +46,7 @@ export async function serveSite(options: SiteOptions): Promise<SiteServer> {
     server.once('error', reject);
     server.listen({ host: '127.0.0.1', port: 0 }, resolve);
   });
+  server.unref();
   return {
     port: (server.address() as AddressInfo).port,
     changed: () => {
@@ -78,7 +79,7 @@ async function answer(
   }
   const page = req.headers.accept?.includes('text/html') === true;
   const single = spaFallback && page && wanted !== undefined && !(wanted.split('/').at(-1) ?? '').includes('.');
-  const shown = found ?? (single ? await regular(folder, 'index.html') : undefined);
+  const shown = found?.file ?? (single ? await regular(folder, 'index.html') : undefined);
   const missing = shown === undefined && page ? await regular(folder, '404.html') : undefined;
   const file = shown ?? missing;
   if (file === undefined) {
@@ -122,13 +123,15 @@ function rangeOf(header: string | undefined, size: number): { start: number; end
   return start <= end ? { start, end } : undefined;
 }
 
-async function fileFor(folder: string, wanted: string, directory: boolean): Promise<string | 'folder' | undefined> {
-  if (wanted === '' || directory) return regular(folder, join(wanted, 'index.html'));
-  return (
-    (await regular(folder, wanted)) ??
-    (await regular(folder, `${wanted}.html`)) ??
-    ((await regular(folder, `${wanted}/index.html`)) === undefined ? undefined : 'folder')
-  );
+type Found = { readonly file: string } | 'folder';
+
+async function fileFor(folder: string, wanted: string, directory: boolean): Promise<Found | undefined> {
+  const names = wanted === '' || directory ? [join(wanted, 'index.html')] : [wanted, `${wanted}.html`];
+  for (const name of names) {
+    const file = await regular(folder, name);
+    if (file !== undefined) return { file };
+  }
+  return wanted !== '' && !directory && (await regular(folder, `${wanted}/index.html`)) !== undefined ? 'folder' : undefined;
 }
 
 async function regular(folder: string, relative: string): Promise<string | undefined> {

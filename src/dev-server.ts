@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url';
+import { loadSettings, processEnvironment } from './config/settings.ts';
+import { SignalboxError } from './domain/errors.ts';
+import { type DevTerminal, openSession, type Session } from './dev/session.ts';
+
+/** What the command line asks for. */
+export interface DevRequest {
+  /** Absolute folder of the app, or one inside it. */
+  readonly folder: string;
+  readonly home: string;
+  readonly port?: number;
+  readonly only?: readonly string[];
+  readonly install?: boolean;
+  readonly runtime?: 'process' | 'docker';
+  readonly accessories?: boolean;
+  readonly https?: boolean;
+}
+
+/**
+ * Local development as a program: composition and signals. Ends with Ctrl-C, SIGTERM, or the end of the terminal; a second signal
+ * ends everything at once.
+ * @returns when nothing is left. @throws what `openSession` throws, DEV_UNSUPPORTED.
+ */
+export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'color'>): Promise<void> {
+  refuseUnsupported(request);
+  const { color } = loadSettings();
+  let session: Session | undefined;
+  let stop = (): void => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  let signals = 0;
+  const onSignal = (): void => {
+    signals += 1;
+    if (signals === 1) terminal.say('\nStopping; once more stops at once.');
+    stop();
+    if (signals > 1) void session?.hurry();
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
+  // A terminal that is gone takes its output with it; what was started still has to be ended.
+  process.stdout.on('error', onSignal);
+  try {
+    session = await openSession({
+      folder: request.folder,
+      ...(request.port === undefined ? {} : { port: request.port }),
+      ...(request.only === undefined ? {} : { only: request.only }),
+      install: request.install ?? false,
+      home: request.home,
+      shell: processEnvironment(),
+      terminal: { json: terminal.json, color: color && process.stdout.isTTY, say: terminal.say, result: terminal.result },
+      proxyProgram: fileURLToPath(new URL('./proxy/main.js', import.meta.url)),
+      startAccessories: () => Promise.resolve(null),
+      promisedBy: () => [],
+      ended: stopped,
+    });
+    await stopped;
+    await session.end();
+  } finally {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
+  }
+}
+
+/** @throws DEV_UNSUPPORTED */
+function refuseUnsupported({ runtime, https }: DevRequest): void {
+  if (runtime === 'docker')
+    throw new SignalboxError(
+      'DEV_UNSUPPORTED',
+      '`signalbox dev` runs services as processes; it cannot run them in containers yet.',
+      {
+        hint: 'Leave --runtime out, or use `docker compose up` with a generated compose.yaml.',
+      },
+    );
+  if (https === true)
+    throw new SignalboxError('DEV_UNSUPPORTED', '`signalbox dev` serves plain HTTP; --https is not there yet.', {
+      hint: 'Browsers treat http://localhost as a secure place, so most features work without it.',
+    });
+}
