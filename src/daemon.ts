@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock, systemIds } from './adapters/clock/system/clock.ts';
@@ -89,6 +90,14 @@ async function start(): Promise<void> {
     program: program('./proxy/main.js'),
     version,
     http: { host: settings.http.host, port: settings.http.port },
+    https: {
+      host: settings.http.host,
+      port: settings.http.httpsPort,
+      publicPort: settings.http.publicHttpsPort,
+      certificates: home.certificates,
+      required: (await readdir(home.certificates)).some((file) => file.endsWith('.key')),
+      onTrouble: fault,
+    },
     workers: settings.proxyWorkers,
     trustedProxies: settings.trustedProxies,
     nodeArgs: proxyNodeArgs,

@@ -12,7 +12,7 @@ export async function makeHomeFolders(home: HomeLayout, uid: number): Promise<vo
   try {
     for (const folder of [home.root, home.proxy, home.artifacts, home.logs, home.sources, home.persist, home.scratch])
       await makeFolder(folder);
-    for (const folder of [home.keys, home.incoming]) {
+    for (const folder of [home.keys, home.incoming, home.certificates]) {
       await makeFolder(folder);
       await chmod(folder, 0o700);
     }

@@ -12,12 +12,20 @@ export interface HomeLayout {
   readonly proxy: string;
   /** `<app>/<build key>/`. */
   readonly artifacts: string;
+  /** `<app>/<build key>.json`: what is known of images besides what the engine says. */
+  readonly images: string;
+  /** Names the runtime of what runs here. */
+  readonly runtime: string;
   /** `<app>/<environment>/<workload>/`. */
   readonly logs: string;
   readonly controlPlaneLog: string;
   /** Mode 0700, files 0600. */
   readonly keys: string;
   readonly apiToken: string;
+  /** `<name>.crt` and `<name>.key`: what HTTPS is served with. Mode 0700. */
+  readonly certificates: string;
+  /** The authority for names of this machine. Mode 0700. */
+  readonly localAuthority: string;
   /** Bare repositories, `<app>.git`. */
   readonly sources: string;
   /** Bundles and build inputs on their way; empty between requests. */
@@ -51,10 +59,14 @@ export function homeLayout(root: string, uid: number): HomeLayout {
     lock: join(root, 'signalbox.lock'),
     proxy: join(root, 'proxy'),
     artifacts: join(root, 'artifacts'),
+    images: join(root, 'images'),
+    runtime: join(root, 'runtime'),
     logs: join(root, 'logs'),
     controlPlaneLog: join(root, 'logs', 'control-plane.log'),
     keys: join(root, 'keys'),
     apiToken: join(root, 'keys', 'api-token'),
+    certificates: join(root, 'certificates'),
+    localAuthority: join(root, 'local-ca'),
     sources: join(root, 'sources'),
     incoming: join(root, 'incoming'),
     run,

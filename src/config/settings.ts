@@ -9,7 +9,13 @@ export interface Settings {
   /** SIGNALBOX_HOME: absolute folder of everything Signalbox keeps. Default ~/.signalbox. */
   readonly home: string;
   /** Traffic. 0: any free port. */
-  readonly http: { readonly host: string; readonly port: number; readonly httpsPort: number };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly httpsPort: number;
+    /** SIGNALBOX_PUBLIC_HTTPS_PORT: what clients reach `httpsPort` by, where something in between maps it. Default: itself. */
+    readonly publicHttpsPort: number | null;
+  };
   /** API and dashboard. 0: any free port. */
   readonly api: { readonly host: string; readonly port: number };
   /** A control plane elsewhere (SIGNALBOX_URL, SIGNALBOX_TOKEN); null: the one of `home`. */
@@ -45,6 +51,7 @@ export function readSettings(
       host: hostOf(variables, 'SIGNALBOX_HTTP_HOST'),
       port: port('SIGNALBOX_HTTP_PORT', machine.root ? 80 : 8080),
       httpsPort: port('SIGNALBOX_HTTPS_PORT', machine.root ? 443 : 8443),
+      publicHttpsPort: port('SIGNALBOX_PUBLIC_HTTPS_PORT', 0) || null,
     },
     api: { host: hostOf(variables, 'SIGNALBOX_API_HOST'), port: port('SIGNALBOX_API_PORT', 7070) },
     remote: url === undefined ? null : { url: webAddress(url), token },

@@ -15,6 +15,8 @@ export interface WorkerConfig {
   readonly limits: ProxyLimits;
   /** Folder of the certificates for the listener `https`. */
   readonly certificates?: string;
+  /** Port that clients reach that listener by; null or left out: its own. */
+  readonly publicHttpsPort?: number | null;
 }
 
 export interface InheritedListener {
@@ -32,6 +34,8 @@ export interface ProxyLimits {
   readonly bodyIdleTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly maxHeaderBytes: number;
+  /** Longest path with its query. */
+  readonly maxTargetBytes: number;
   readonly maxBodyBytes: number;
   readonly maxConnections: number;
   readonly connectTimeoutMs: number;

@@ -8,7 +8,7 @@ const root = { ...user, root: true, homeFolder: '/root' };
 test('without any variable everything listens on loopback, on ports an ordinary user may have', () => {
   expect(readSettings({}, user)).toEqual({
     home: '/home/ada/.signalbox',
-    http: { host: '127.0.0.1', port: 8080, httpsPort: 8443 },
+    http: { host: '127.0.0.1', port: 8080, httpsPort: 8443, publicHttpsPort: null },
     api: { host: '127.0.0.1', port: 7070 },
     remote: null,
     proxyWorkers: 1,
@@ -26,7 +26,7 @@ test('without any variable everything listens on loopback, on ports an ordinary 
 });
 
 test('root gets the ports of the web, still on loopback', () => {
-  expect(readSettings({}, root).http).toEqual({ host: '127.0.0.1', port: 80, httpsPort: 443 });
+  expect(readSettings({}, root).http).toEqual({ host: '127.0.0.1', port: 80, httpsPort: 443, publicHttpsPort: null });
 });
 
 test('an empty variable is an unset one', () => {

@@ -19,9 +19,9 @@ export interface FrameClient {
   readonly frames: readonly Frame[];
   /** The other side has ended the connection. */
   readonly ended: boolean;
-  send(...frames: readonly Buffer[]): void;
+  readonly send: (...frames: readonly Buffer[]) => void;
   /** Waits for a frame of a kind, on a stream if given. */
-  frame(type: number, stream?: number): Promise<Frame>;
+  readonly frame: (type: number, stream?: number) => Promise<Frame>;
 }
 
 export function frame(type: number, flagBits: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {

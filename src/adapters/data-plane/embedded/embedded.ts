@@ -6,10 +6,11 @@ import type { Pool, RouteTable } from '../../../domain/route-table.ts';
 import type { Epoch, Millis, ReleaseId, WorkloadId } from '../../../domain/values.ts';
 import type { HeldListener, KeeperEvents, KeeperMethods, WorkerSpec } from '../../../keeper/protocol.ts';
 import type { CandidateAddress, CommitReceipt, DataPlane, DataPlaneStatus, TrafficStats } from '../../../ports/data-plane.ts';
-import type { DrainResult, ProxyLimits } from '../../../proxy/protocol.ts';
+import type { CertificateReport, DrainResult, ProxyLimits } from '../../../proxy/protocol.ts';
 import type { WireClient } from '../../../wire/client.ts';
 import { acknowledgeMs, deliver, deliverToRetiring, handOver, replacementMs } from './delivery.ts';
 import { Edition } from './edition.ts';
+import { type HttpsOptions, mergedReport, openHttpsListener } from './https.ts';
 import { isRefusal, mapped } from './faults.ts';
 import { MergedCounts } from './merged-counts.ts';
 import { TableStore } from './table-store.ts';
@@ -26,6 +27,8 @@ export interface EmbeddedOptions {
   /** The compiled worker, dist/proxy/main.js. */
   readonly program: string;
   readonly http: { readonly host: string; readonly port: number };
+  /** Where HTTPS is served, and the folder of its certificates. Default: nowhere. */
+  readonly https?: HttpsOptions;
   /** Of the product: workers of another version are exchanged. */
   readonly version?: string;
   /** Worker processes. Default 1. */
@@ -42,6 +45,8 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedDataPlane extends DataPlane {
+  /** The certificates that are served, and what in their folder is not; `again`: after a fresh look at it. */
+  certificates(again: boolean): Promise<CertificateReport>;
   /** Exchanges the workers one by one for new processes on the same listeners, e.g. after an upgrade; loses no request. */
   replaceWorkers(grace: Millis): Promise<void>;
 }
@@ -55,7 +60,7 @@ export async function openEmbeddedDataPlane(options: EmbeddedOptions): Promise<E
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const links = Array.from({ length: options.links ?? 32 }, (_, slot) => ({ name: `link-${slot}`, host: '127.0.0.1', port: 0 }));
   try {
-    const { listeners } = await keeper.call('listen', { epoch, listeners: [{ name: 'http', ...http }, ...links] });
+    const listeners = await openHttpsListener(options, [{ name: 'http', ...http }, ...links]);
     const specs = Array.from({ length: options.workers ?? 1 }, (_, index) => specOf(`proxy-${index}`, options));
     await keeper.call('workers', { epoch, workers: specs });
     const plane = new Embedded(options, listeners, specs);
@@ -73,7 +78,15 @@ function specOf(name: string, options: EmbeddedOptions): WorkerSpec {
   return {
     name,
     program: options.program,
-    config: { name, dir, controlSocket: socketOf(dir, name), trustedProxies, limits, version: options.version ?? '' },
+    config: {
+      name,
+      dir,
+      controlSocket: socketOf(dir, name),
+      trustedProxies,
+      limits,
+      version: options.version ?? '',
+      ...(options.https ? { certificates: options.https.certificates, publicHttpsPort: options.https.publicPort } : {}),
+    },
     nodeArgs: options.nodeArgs ?? [],
     logFile: join(options.logDir ?? dir, `${name}.log`),
   };
@@ -206,7 +219,13 @@ class Embedded implements EmbeddedDataPlane {
   }
 
   addresses(): Promise<{ readonly http: number; readonly https: number | null }> {
-    return Promise.resolve({ http: this.#portOf('http'), https: null });
+    const https = this.#portOf('https');
+    return Promise.resolve({ http: this.#portOf('http'), https: https === 0 ? null : https });
+  }
+
+  async certificates(again: boolean): Promise<CertificateReport> {
+    const reports = await this.#everyone((live) => live.control.call(again ? 'reload-certificates' : 'certificates', {}));
+    return mergedReport(reports);
   }
 
   close(): Promise<void> {

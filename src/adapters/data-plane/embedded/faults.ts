@@ -7,8 +7,14 @@ export function isRefusal(cause: unknown, ...codes: readonly string[]): cause is
 
 /** Why it cannot listen, in the catalogue's words. */
 const waysOut: Readonly<Record<string, { readonly code: ErrorCode; readonly hint: string }>> = {
-  PORT_TAKEN: { code: 'PORT_IN_USE', hint: 'Stop the program that has it, or set SIGNALBOX_HTTP_PORT to another port.' },
-  PORT_DENIED: { code: 'PORT_IN_USE', hint: 'Set SIGNALBOX_HTTP_PORT to a port above 1023, or run it as root.' },
+  PORT_TAKEN: {
+    code: 'PORT_IN_USE',
+    hint: 'Stop the program that has it, or set SIGNALBOX_HTTP_PORT or SIGNALBOX_HTTPS_PORT to another port.',
+  },
+  PORT_DENIED: {
+    code: 'PORT_IN_USE',
+    hint: 'Set SIGNALBOX_HTTP_PORT and SIGNALBOX_HTTPS_PORT to ports above 1023, or run it as root.',
+  },
   NODE_UNSUPPORTED: { code: 'PROGRAM_FAILED', hint: 'Start it with Node 20, 22 or 24.' },
 };
 
