@@ -29,6 +29,8 @@ export interface BuilderOptions {
   readonly timeLimit?: number;
   /** Bytes that have to be free before a build starts. Default 64 MiB. */
   readonly minFreeBytes?: number;
+  /** Where builds of other kinds wait for their turn too. Default: one of its own. */
+  readonly shared?: SharedBuilds<BuildResult>;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
   const root = resolve(options.artifacts);
   const installation = createHash('sha256').update(root).digest('hex').slice(0, 16);
   await sweep(root, installation);
-  const shared = new SharedBuilds<BuildResult>();
+  const shared = options.shared ?? new SharedBuilds<BuildResult>();
 
   return {
     async build(request) {

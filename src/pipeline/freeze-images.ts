@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { EnvironmentView } from '../domain/environment.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { ImageRecipe } from '../domain/release.ts';
-import type { ServiceSpec } from '../domain/spec.ts';
+import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
 import type { CommitReader } from './commit-reader.ts';
 import { normalInputs } from './inputs.ts';
 
@@ -11,8 +11,8 @@ export interface ImageFreezing {
   /** A Dockerfile for a service that brings none. @throws NO_DOCKERFILE_FOR_STACK */
   dockerfileFor(
     service: ServiceSpec,
-    commit: CommitReader,
-  ): Promise<{ readonly text: string; readonly context: string; readonly port?: number }>;
+    from: { readonly spec: AppSpec; readonly commit: CommitReader },
+  ): Promise<{ readonly text: string; readonly context: string }>;
   /** The same image by a name that can never mean another one. @throws IMAGE_MISSING, RUNTIME_UNAVAILABLE, REGISTRY_REFUSED */
   pin(image: string): Promise<string>;
 }
@@ -32,6 +32,8 @@ export interface ImageQuestion {
   readonly view: EnvironmentView;
   readonly commit: CommitReader;
   readonly freezing: ImageFreezing;
+  /** The whole app, its paths seen from the repository's root. */
+  readonly spec: AppSpec;
   /** Nobody wrote the services down, so that a Dockerfile knows better than detection how one starts. */
   readonly detected: boolean;
   /** Service -> paths that belong to its build, as far as its own Dockerfile does not say so. */
@@ -64,13 +66,12 @@ async function freezeImage(service: ServiceSpec, question: ImageQuestion): Promi
   }
   if (said.dockerfile !== undefined)
     throw new SignalboxError('CONFIG_INVALID', `The Dockerfile of ${service.name}, ${own}, is not in the commit.`);
-  const { text, context, port: listens } = await freezing.dockerfileFor(service, commit);
+  const { text, context } = await freezing.dockerfileFor(service, { spec: question.spec, commit });
   const inputs = question.inputs[service.name] ?? ['.'];
   return {
     recipe: { dockerfile: { text }, context: said.context ?? context, ...target },
     inputs,
     ownCommand: false,
-    ...(listens === undefined ? {} : { port: listens }),
     ...port,
   };
 }

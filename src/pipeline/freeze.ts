@@ -1,6 +1,6 @@
 import type { EnvironmentView } from '../domain/environment.ts';
 import type { BuildRecipe, ReleasedService, Workload } from '../domain/release.ts';
-import type { ServiceSpec } from '../domain/spec.ts';
+import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
 import type { AppName, WorkloadId } from '../domain/values.ts';
 import type { Source } from '../ports/source.ts';
 import { buildKey, givenKey, imageKey } from './build-key.ts';
@@ -26,7 +26,7 @@ export interface FreezeSources {
   /** Versions of programs. @throws TOOL_MISSING */
   readonly versions: (programs: readonly string[]) => Promise<Readonly<Record<string, string>>>;
   /** Undefined: services run as processes. `detected`: nobody wrote the services down. */
-  readonly images?: { readonly freezing: ImageFreezing; readonly detected: boolean };
+  readonly images?: { readonly freezing: ImageFreezing; readonly detected: boolean; readonly spec: AppSpec };
 }
 
 /** Reads what `freezeRelease` needs. @throws UNKNOWN_SOURCE, TOOL_MISSING, NEEDS_DOCKER, NO_DOCKERFILE_FOR_STACK, IMAGE_MISSING */

@@ -33,8 +33,9 @@ export function createFreezer({ source, builder, loadSpec, versions, images }: F
       if (spec.app !== request.app) {
         throw new SignalboxError('CONFIG_INVALID', `The commit names the app ${spec.app}, the request ${request.app}.`);
       }
-      const view = resolveEnvironment(below(spec, request.folder), request.environment);
-      const from = { source, versions, ...(images === undefined ? {} : { images: { freezing: images, detected } }) };
+      const whole = below(spec, request.folder);
+      const view = resolveEnvironment(whole, request.environment);
+      const from = { source, versions, ...(images === undefined ? {} : { images: { freezing: images, detected, spec: whole } }) };
       const services = freezeRelease(view, await gatherFacts(view, request.sha, from));
       const cached = new Set<BuildKey>();
       for (const s of services) if (await builder.has(request.app, s.build)) cached.add(s.build.key);

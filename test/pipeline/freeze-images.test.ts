@@ -38,7 +38,7 @@ async function freeze(files: Files, options: { images?: ImageFreezing | undefine
       asked.push(...programs);
       return Promise.resolve(Object.fromEntries(programs.map((name) => [name, '1'])));
     },
-    ...(options.images === undefined ? {} : { images: { freezing: options.images, detected: origin === 'detected' } }),
+    ...(options.images === undefined ? {} : { images: { freezing: options.images, detected: origin === 'detected', spec } }),
   });
   const services = freezeRelease(resolveEnvironment(spec, 'production' as EnvironmentName), facts);
   return { services: Object.fromEntries(services.map((s) => [s.service as string, s])), asked };
