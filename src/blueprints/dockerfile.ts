@@ -76,7 +76,7 @@ function copyManifests(files: readonly string[]): string[] {
 
 function appStage(facts: ImageFacts, builds: boolean): string[] {
   const work = posix.join(appFolder, facts.path);
-  const owned = [appFolder, ...facts.persist.map((folder) => posix.join(work, folder))];
+  const made = [work, ...facts.persist.map((folder) => posix.join(work, folder))];
   const port = facts.port === undefined ? {} : { PORT: String(facts.port) };
   const probe = probeCommand(facts);
   return [
@@ -85,7 +85,7 @@ function appStage(facts: ImageFacts, builds: boolean): string[] {
     ...envLines({ ...facts.runtimeEnv, ...port, ...facts.command?.env, HOME: '/tmp' }),
     ...pathLine(facts.programs),
     ...(facts.persist.length === 0 ? [] : ['# These folders last: mount a volume on each.']),
-    `RUN mkdir -p ${owned.map(shellWord).join(' ')} && chown ${appUser}:${appUser} ${owned.map(shellWord).join(' ')}`,
+    `RUN mkdir -p ${made.map(shellWord).join(' ')} && chown -R ${appUser}:${appUser} ${appFolder}`,
     `WORKDIR ${work}`,
     ...facts.carried.map((folder) => copyLine([folder], folder, '--from=build')),
     builds
@@ -96,9 +96,7 @@ function appStage(facts: ImageFacts, builds: boolean): string[] {
     'STOPSIGNAL SIGTERM',
     ...(probe === undefined ? ['HEALTHCHECK NONE'] : healthLine(facts, probe)),
     ...(facts.language === 'node'
-      ? comment(
-          'As the first process of a container Node hears no signal it has no handler for: start it with an init (docker run --init).',
-        )
+      ? comment('As the first process of a container Node hears no signal that it has no handler for: docker run --init.')
       : []),
     `CMD ${commandWords(facts)}`,
   ];

@@ -142,7 +142,8 @@ function manifestFiles(given: {
   for (const name of extra)
     for (const folder of new Set([here, place]))
       if (folder.files.some((file) => file.startsWith(`${name}/`))) files.add(from(folder, name));
-  return [...files].sort();
+  const depth = (file: string): number => file.split('/').length;
+  return [...files].sort((a, b) => depth(a) - depth(b) || (a < b ? -1 : 1));
 }
 
 const lockOf = (folder: Folder): Manager | undefined =>

@@ -98,7 +98,7 @@ export function topLevelOperators(line: string): { readonly operator: string; re
   return found;
 }
 
-const compound = /^(?:if|while|until|for|case|exec|function|\{|\()(?:\s|$)/;
+const compound = /^(?:(?:if|while|until|for|case|exec|function|\{)(?:\s|$)|\()/;
 
 /** `a && b` as `a && exec b`, so that the shell is not the parent of the server. Anything less plain stays as it is. */
 function withExec(line: string): string {
