@@ -5,24 +5,35 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock, systemIds } from './adapters/clock/system/clock.ts';
 import { openEmbeddedDataPlane } from './adapters/data-plane/embedded/embedded.ts';
+import { filePasswords } from './adapters/passwords/files/passwords.ts';
+import { type Images, openImages } from './adapters/builder/docker/open.ts';
 import { httpProber } from './adapters/prober/http/prober.ts';
+import { openDockerRuntime } from './adapters/runtime/docker/runtime.ts';
 import { openKeeper } from './adapters/runtime/process/keeper-calls.ts';
 import { openProcessRuntime } from './adapters/runtime/process/runtime.ts';
+import { accessoryObstacle } from './adapters/runtime/process/system/available.ts';
 import { workRoot } from './adapters/runtime/process/work-root.ts';
 import { gitSource } from './adapters/source/git/git-source.ts';
 import { openSqliteStore } from './adapters/store/sqlite/store.ts';
 import { startApi } from './api/server.ts';
+import { dockerfile } from './blueprints/dockerfile.ts';
+import { gatherImageFacts } from './blueprints/image/gather.ts';
 import { type HomeLayout, homeLayout } from './config/home.ts';
 import { ensureToken, makeHomeFolders } from './config/home-folders.ts';
 import { loadAppSpec } from './config/load.ts';
-import { loadSettings, processEnvironment } from './config/settings.ts';
+import { forgetRuntime, keepRuntime } from './config/runtime-of-home.ts';
+import { loadSettings, processEnvironment, type Settings } from './config/settings.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
 import { SignalboxError } from './domain/errors.ts';
 import type { ArtifactRef } from './domain/release.ts';
 import type { KeeperClient } from './keeper/client.ts';
 import { createHealthMonitor } from './monitor/health-monitor.ts';
 import { openBuilder } from './pipeline/builder.ts';
+import { builderOfBoth } from './pipeline/builders.ts';
+import type { ImageFreezing } from './pipeline/freeze-images.ts';
 import { createFreezer } from './pipeline/freezer.ts';
+import { SharedBuilds } from './pipeline/shared-builds.ts';
+import type { BuildResult } from './ports/builder.ts';
 import { toolchainVersions } from './pipeline/toolchain.ts';
 
 /**
@@ -67,6 +78,10 @@ async function start(): Promise<void> {
     workerFile: program('./adapters/store/sqlite/worker.js'),
   });
   const { epoch, clockBase } = await store.acquire();
+  keepRuntime(home.runtime, {
+    wanted: settings.runtime,
+    serves: (await store.environments()).some(({ arms }) => arms.length > 0),
+  });
   const clock = systemClock(clockBase);
   // Unix sockets want short paths; a home too deep for them keeps its table beside its sockets.
   const proxyDir = Buffer.byteLength(home.proxy) > longestSocketFolder ? join(home.run, 'proxy') : home.proxy;
@@ -104,25 +119,55 @@ async function start(): Promise<void> {
     logDir: home.logs,
   });
   const artifacts = join(work, 'artifacts');
-  const runtime = openProcessRuntime({
-    keeper,
-    homeId,
-    epoch,
-    folders: { artifacts, work, persist: join(work, 'persist'), logs: home.logs },
-    base: { path: searchPath, lang: environment.LANG ?? 'C.UTF-8' },
-    onNote: (text) => log('info', text),
-  });
+  const persist = join(work, 'persist');
+  const containers =
+    settings.runtime === 'docker'
+      ? openDockerRuntime({
+          keeper,
+          homeId,
+          epoch,
+          engineSocket: settings.docker.socket,
+          folders: { warden: join(home.root, 'warden'), socket: join(home.run, 'warden.sock'), persist, logs: home.logs },
+          program: program('./adapters/runtime/docker/warden/main.js'),
+          links: () => dataPlane.links(),
+        })
+      : null;
+  const runtime =
+    containers ??
+    openProcessRuntime({
+      keeper,
+      homeId,
+      epoch,
+      folders: { artifacts, work, persist, logs: home.logs },
+      base: { path: searchPath, lang: environment.LANG ?? 'C.UTF-8' },
+      mailCatcher: program('./mail-catcher/main.js'),
+      onNote: (text) => log('info', text),
+    });
   const source = gitSource({ folder: home.sources, searchPath });
-  const builder = await openBuilder({ artifacts, logs: home.logs, source, clock, environment });
+  const shared = new SharedBuilds<BuildResult>();
+  const folders = await openBuilder({ artifacts, logs: home.logs, source, clock, environment, shared });
+  const images =
+    containers === null
+      ? null
+      : await openImages({
+          ...settings.docker,
+          homeId,
+          source,
+          clock,
+          folders: { records: home.images, logs: home.logs, incoming: join(home.incoming, 'images') },
+          shared,
+        });
+  const builder = images === null ? folders : builderOfBoth({ folders, images: images.builder });
   const prober = httpProber();
   const freezer = createFreezer({
     source,
     builder,
     loadSpec: async (reader) => {
-      const { spec, findings } = await loadAppSpec(reader);
-      return { spec, notes: findings.filter((f) => f.kind === 'note').map((f) => f.text) };
+      const { spec, findings, origin } = await loadAppSpec(reader);
+      return { spec, detected: origin === 'detected', notes: findings.filter((f) => f.kind === 'note').map((f) => f.text) };
     },
     versions: toolchainVersions(environment),
+    ...(images === null ? {} : { images: imageFreezing(images, settings) }),
   });
   const controlPlane = await startControlPlane({
     epoch,
@@ -137,6 +182,11 @@ async function start(): Promise<void> {
     ids: systemIds(),
     createMonitor: (onChange) => createHealthMonitor({ runtime, prober, clock, onChange }),
     folderOf: (artifact: ArtifactRef) => join(artifacts, artifact.app, artifact.key, artifact.path),
+    accessories: {
+      runtime: settings.runtime,
+      passwords: filePasswords(join(home.keys, 'accessories'), () => systemIds().secret()),
+      obstacle: (spec) => (settings.runtime === 'docker' ? null : accessoryObstacle(spec, searchPath)),
+    },
     availableMemory,
     retention: {
       releasesPerEnvironment: settings.retention.releases,
@@ -155,7 +205,11 @@ async function start(): Promise<void> {
   const stop = once(async (what: 'handover' | 'keeper' | 'instances') => {
     await api.close();
     controlPlane.stop();
-    await Promise.allSettled([dataPlane.close(), runtime.close(), prober.close()]);
+    if (what === 'instances') {
+      await containers?.endAll(epoch).catch(fault);
+      forgetRuntime(home.runtime);
+    }
+    await Promise.allSettled([dataPlane.close(), runtime.close(), prober.close(), images?.close()]);
     if (what !== 'handover') await endKeeper(keeper, { epoch, all: what === 'instances' });
     await store.close();
     keeper.close();
@@ -172,6 +226,7 @@ async function start(): Promise<void> {
       ),
     onChange: (tell) => controlPlane.feed.onRollout(() => tell()),
     onRolloutLine: (rollout, tell) => controlPlane.feed.onLine((line) => line.rollout === rollout && tell(line)),
+    ...(images === null ? {} : { doctor: () => images.check() }),
     shutdown: ({ instances }) => void stop(instances ? 'instances' : 'keeper'),
     token,
     socketPath: home.apiSocket,
@@ -186,6 +241,15 @@ async function start(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ ...addresses, api: api.port })}\n`);
   log('info', 'started', { version, epoch, ...addresses, api: api.port });
 }
+
+/** Services without a Dockerfile get one made for their stack; it has to do without what only BuildKit knows. */
+const imageFreezing = (images: Images, { docker: { baseImage } }: Settings): ImageFreezing => ({
+  pin: (image) => images.pin(image),
+  dockerfileFor: async (service, { spec, commit }) => {
+    const facts = await gatherImageFacts({ ...commit, folderName: spec.app }, spec, service.name);
+    return { context: facts.context, text: dockerfile(facts, baseImage === null ? {} : { base: baseImage }) };
+  },
+});
 
 /** Where instances cannot reach into the home, what they use lives elsewhere and the home points there. */
 function placeWorkFolders(home: HomeLayout, work: string): void {
@@ -204,7 +268,7 @@ function placeWorkFolders(home: HomeLayout, work: string): void {
 }
 
 async function endKeeper(keeper: KeeperClient, what: { readonly epoch: number; readonly all: boolean }): Promise<void> {
-  await keeper.call('shutdown', what, 60_000).catch((error: unknown) => {
+  await keeper.call('shutdown', what, 150_000).catch((error: unknown) => {
     // It has ended before its answer arrived: that is what was asked for.
     if (!(error instanceof Error && 'code' in error && error.code === 'WIRE_CLOSED')) throw error;
   });
