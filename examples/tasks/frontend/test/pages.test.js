@@ -130,7 +130,7 @@ describe('pages', { skip: browser.skip ?? false, timeout: 240_000 }, () => {
     await page.until(`document.querySelectorAll('.list li').length === 1`);
     await page.run(`document.querySelector('.list .title').focus()`);
     await page.press('Enter', '\r');
-    await page.reads('Assigned to');
+    await page.until(`document.querySelector('.panel')`);
     assert.equal(await page.run('location.pathname'), '/o/o1/tasks/2');
     await page.press('Escape');
     await page.until(`location.pathname === '/o/o1'`);

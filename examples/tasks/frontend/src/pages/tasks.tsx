@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type Member, type Organisation, type Task, type User, ask } from '../api.ts';
 import { TaskList } from '../components/task-list.tsx';
 import { TaskPanel } from '../components/task-panel.tsx';
@@ -60,7 +60,8 @@ export function TasksPage({ organisation, user, selected }: Props) {
     list.set({ tasks: [...list.value.tasks, ...page.tasks], next: page.next });
   });
 
-  useEffect(() => {
+  // Before the next key can come: Escape closes what is seen.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.key === 'Escape' && selected !== undefined) return navigate(home);
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;

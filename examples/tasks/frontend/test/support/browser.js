@@ -46,6 +46,7 @@ function connect(input, output, exited) {
     }
   });
   input.on('error', () => undefined);
+  output.on('error', () => undefined);
   exited.then(() => {
     for (const { reject } of waiting.values()) reject(new Error('the browser has ended'));
   });
