@@ -72,7 +72,7 @@ export const devTools: readonly DevTool[] = [
 /** Names in front of a program that do not change what runs. */
 const before = /^(?:(?:npx|pnpm|yarn|bunx|cross-env|dotenv|--|exec)\s+|[A-Za-z_]\w*=(?:"[^"]*"|'[^']*'|\S*)\s+)+/;
 /** Several programs side by side, or by another tool: nothing can be added to such a line. */
-const several = /[|;`]|(?:^|[^&])&(?:[^&]|$)|\b(?:concurrently|npm-run-all|run-p|turbo|lerna|nx|wireit)\b/;
+const several = /[|;`]|(?:^|[^&])&(?:[^&]|$)|(?:^|\s)(?:concurrently|npm-run-all|run-p|turbo|lerna|nx|wireit)\b/;
 
 /** The last program of a script, without what stands around it; undefined where there are several at once. */
 export function lastProgram(script: string): string | undefined {
