@@ -23,6 +23,8 @@ export interface ClientAnswer extends Writable {
   readonly headersSent: boolean;
   /** The connection that the answer has to itself; null where it shares one. */
   readonly socket: Socket | null;
+  /** What is answered, where the connection has to be read on after the answer. */
+  readonly req?: { readonly complete: boolean; resume(): unknown };
   writeHead(status: number, headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]): this;
   writeHead(status: number, statusText?: string, headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]): this;
   setHeader(name: string, value: string): unknown;

@@ -60,9 +60,9 @@ function replace(context: ProxyContext, base: BoundTable, parts: TableParts): Co
 }
 
 function bind(context: ProxyContext, base: BoundTable, parts: TableParts): void {
-  const { router, pools, counters, holds } = context;
+  const { router, pools, holds } = context;
   const before = router.table;
-  const bound = bindParts(base, parts, pools, counters);
+  const bound = bindParts(base, parts, context);
   router.replace(bound);
   pools.retire(base === before ? parts.pools.drop : [...before.pools.keys()].filter((id) => !bound.pools.has(id)));
   holds.reconsider((queue) => {

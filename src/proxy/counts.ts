@@ -19,6 +19,7 @@ export class ArmCounter {
   dropped = 0;
   rescued = 0;
   resent = 0;
+  limited = 0;
   readonly latency: number[] = [...noLatencies];
 
   constructor(identity: ArmIdentity) {
@@ -34,7 +35,7 @@ export class ArmCounter {
   }
 
   snapshot(): ArmCounts {
-    const { requests, inFlight, errors, dropped, rescued, resent } = this;
+    const { requests, inFlight, errors, dropped, rescued, resent, limited } = this;
     return {
       ...this.identity,
       requests,
@@ -44,6 +45,7 @@ export class ArmCounter {
       dropped,
       rescued,
       resent,
+      limited,
       latency: [...this.latency],
     };
   }

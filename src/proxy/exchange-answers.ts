@@ -1,6 +1,5 @@
 import type { Failure } from './attempt.ts';
 import type { OwnAnswer } from './pages.ts';
-import type { UploadFault } from './upload.ts';
 
 /** What a client hears when its request came to nothing. */
 export const answers: Readonly<Record<Failure['kind'] | 'empty' | 'deadline', OwnAnswer>> = {
@@ -15,13 +14,9 @@ export const answers: Readonly<Record<Failure['kind'] | 'empty' | 'deadline', Ow
   },
 };
 
-/** What it hears when the fault was its own body's. */
-export const uploadAnswers: Readonly<Record<UploadFault, OwnAnswer>> = {
-  'too-large': {
-    status: 413,
-    code: 'BODY_TOO_LARGE',
-    detail: 'The request body is larger than this installation accepts.',
-    close: true,
-  },
-  'too-slow': { status: 408, code: 'BODY_TOO_SLOW', detail: 'The request body stopped coming.', close: true },
+export const bodyTooSlow: OwnAnswer = {
+  status: 408,
+  code: 'BODY_TOO_SLOW',
+  detail: 'The request body stopped coming.',
+  close: true,
 };

@@ -3,8 +3,11 @@ import type { ClientAnswer, ClientRequest } from './client-side.ts';
 import type { ProxyContext } from './context.ts';
 import { Delivery } from './delivery.ts';
 import { DirectAttempt } from './direct-attempt.ts';
+import { tooLarge } from './edge/admission.ts';
+import { addMissing } from './edge/headers.ts';
+import { bodyLimitOf } from './edge/rules.ts';
 import { type EndpointState, pickEndpoint } from './endpoints.ts';
-import { answers, uploadAnswers } from './exchange-answers.ts';
+import { answers, bodyTooSlow } from './exchange-answers.ts';
 import { answerOurselves, type OwnAnswer } from './pages.ts';
 import { type Placement, place } from './placement.ts';
 import { PooledAttempt } from './pooled-attempt.ts';
@@ -12,7 +15,7 @@ import type { InFlight, PoolState } from './pools.ts';
 import { type RequestHead, requestIdOf } from './request-head.ts';
 import type { ResponseHead } from './response-head.ts';
 import { Tally } from './tally.ts';
-import { gatheredBytes, giveBackBody, Upload, type UploadFault } from './upload.ts';
+import { gatheredBytes, giveBackBody, Upload, type UploadFault, type UploadLimits } from './upload.ts';
 
 /** Tries on one pool, the first included. */
 const mostAttempts = 3;
@@ -64,7 +67,7 @@ export class Exchange implements InFlight, AttemptSink {
     this.#delivery = new Delivery(req, res, this);
     res.on('close', () => this.#clientGone());
     if (!bodiless) {
-      this.#upload = new Upload(req, context.limits.maxBodyBytes, context.uploads, (fault) => this.#uploadFault(fault));
+      this.#upload = new Upload(req, this.#uploadLimits(), context.uploads, (fault) => this.#uploadFault(fault));
     }
   }
 
@@ -135,7 +138,7 @@ export class Exchange implements InFlight, AttemptSink {
   }
 
   onHead(status: number, statusText: string, head: ResponseHead): void {
-    const { rescue, cookie } = this.#placement;
+    const { rescue, cookie, edge } = this.#placement;
     if (this.#tally.answered(status) && status >= 500) {
       this.#tally.error();
       if (rescue && this.#repeatable) {
@@ -145,6 +148,7 @@ export class Exchange implements InFlight, AttemptSink {
       }
     }
     if (cookie !== undefined) head.forward.push('set-cookie', cookie);
+    if (edge) addMissing(head.forward, edge.headers);
     if (this.#context.finishing) head.forward.push('connection', 'close');
     if (this.#delivery.head(status, statusText, head)) return;
     this.#attempt?.abort();
@@ -263,10 +267,19 @@ export class Exchange implements InFlight, AttemptSink {
     this.#settle();
   }
 
+  #uploadLimits(): UploadLimits {
+    const { limits } = this.#context;
+    const { edge } = this.#placement;
+    return {
+      maxBytes: bodyLimitOf(edge, this.#req.url ?? '/', limits.maxBodyBytes),
+      idleTimeoutMs: edge?.bodyTimeoutMs ?? limits.bodyIdleTimeoutMs,
+    };
+  }
+
   #uploadFault(fault: UploadFault): void {
     if (this.#settled) return;
     this.#attempt?.abort();
-    const answer = uploadAnswers[fault];
+    const answer = fault === 'too-large' ? tooLarge(this.#uploadLimits().maxBytes) : bodyTooSlow;
     if (this.#res.headersSent) this.#res.destroy();
     else answerOurselves(this.#res, answer, { accept: this.#head.accept, requestId: requestIdOf(this.#head) });
     this.#settle();

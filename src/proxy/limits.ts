@@ -6,6 +6,7 @@ export const defaultLimits: ProxyLimits = {
   bodyIdleTimeoutMs: 30_000,
   keepAliveTimeoutMs: 75_000,
   maxHeaderBytes: 64 * 1024,
+  maxTargetBytes: 16 * 1024,
   maxBodyBytes: 1024 * 1024 * 1024,
   maxConnections: 10_000,
   connectTimeoutMs: 2_000,

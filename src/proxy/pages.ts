@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ClientAnswer } from './client-side.ts';
+import { linger } from './linger.ts';
 
 /** An answer that the proxy makes itself. */
 export interface OwnAnswer {
@@ -18,6 +19,8 @@ export interface Asker {
 
 const titles: Readonly<Record<number, string>> = {
   404: 'There is nothing here',
+  413: 'That is too large',
+  429: 'Too many requests',
   502: 'The app did not answer',
   503: 'Back in a moment',
   504: 'The app took too long',
@@ -35,9 +38,14 @@ export function answerOurselves(res: ClientAnswer, answer: OwnAnswer, asker: Ask
     String(body.length),
     'cache-control',
     'no-store',
+    'x-content-type-options',
+    'nosniff',
   ];
   if (answer.retryAfterSeconds !== undefined) headers.push('retry-after', String(answer.retryAfterSeconds));
-  if (answer.close) headers.push('connection', 'close');
+  if (answer.close) {
+    headers.push('connection', 'close');
+    if (res.socket && res.req) linger(res.socket, res.req);
+  }
   if (asker.requestId !== undefined) headers.push('x-request-id', asker.requestId);
   res.writeHead(answer.status, headers);
   res.end(body);
@@ -51,6 +59,8 @@ export function rawAnswer(answer: OwnAnswer): string {
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     'cache-control: no-store',
+    'x-content-type-options: nosniff',
+    ...(answer.retryAfterSeconds === undefined ? [] : [`retry-after: ${answer.retryAfterSeconds}`]),
     'connection: close',
     '',
     body,

@@ -1,5 +1,6 @@
 import type { ProxyContext } from './context.ts';
 import type { ArmCounter } from './counts.ts';
+import type { BoundEdge } from './edge/rules.ts';
 import type { OwnAnswer } from './pages.ts';
 import type { PoolState } from './pools.ts';
 import type { RequestHead } from './request-head.ts';
@@ -12,6 +13,8 @@ export interface Placement {
   readonly pool: PoolState;
   /** Undefined for what is not counted: candidate requests and release-local links. */
   readonly counter: ArmCounter | undefined;
+  /** What stands before the release; undefined: nothing. */
+  readonly edge: BoundEdge | undefined;
   /** The stable release, when the arm is a canary and may be helped out. */
   readonly rescue: Target | undefined;
   /** Target as the instance sees it. */
@@ -98,12 +101,16 @@ function placeOn(context: ProxyContext, route: BoundRoute, head: RequestHead, ta
   }
   const to = route.targets[arm];
   if (!to) return undefined;
-  if (to.pool.site === undefined && to.pool.endpoints.length === 0 && to.pool.holdWhenEmpty) {
-    context.holds.wake(to.pool.id);
-    return { wait: { queue: `pool ${to.pool.id}` } };
-  }
+  const wait = waitFor(context, to.pool);
+  if (wait) return wait;
   const rescue = split.arms[arm]?.role === 'canary' ? route.targets[split.stable] : undefined;
-  return go(route, target, { pool: to.pool, counter: to.counter, rescue: rescue?.pool === to.pool ? undefined : rescue, cookie });
+  return go(route, target, {
+    pool: to.pool,
+    counter: to.counter,
+    edge: to.edge,
+    rescue: rescue?.pool === to.pool ? undefined : rescue,
+    cookie,
+  });
 }
 
 function placeCandidate(routes: readonly BoundRoute[], candidate: string, target: string): Placed {
@@ -113,7 +120,7 @@ function placeCandidate(routes: readonly BoundRoute[], candidate: string, target
     const arm = armOfCandidate(route.split, candidate);
     if (arm === -1) continue;
     const to = route.targets[arm];
-    if (to) return go(route, target, { pool: to.pool, counter: undefined, rescue: undefined, cookie: undefined });
+    if (to) return go(route, target, { pool: to.pool, counter: undefined, edge: to.edge, rescue: undefined, cookie: undefined });
     refused = notThere;
   }
   return refused;
@@ -123,7 +130,18 @@ function placeCandidate(routes: readonly BoundRoute[], candidate: string, target
 export function placeLink(context: ProxyContext, slot: number, target: string): Placed {
   const pool = context.router.table.links.get(slot);
   if (!pool) return notLinked;
-  return { go: { pool, counter: undefined, rescue: undefined, path: target, prefix: undefined, cookie: undefined } };
+  const wait = waitFor(context, pool);
+  if (wait) return wait;
+  return {
+    go: { pool, counter: undefined, edge: undefined, rescue: undefined, path: target, prefix: undefined, cookie: undefined },
+  };
+}
+
+/** An empty pool that holds its requests: they wait for its first instance, whichever way they came. */
+function waitFor(context: ProxyContext, pool: PoolState): Placed | undefined {
+  if (pool.site !== undefined || pool.endpoints.length > 0 || !pool.holdWhenEmpty) return undefined;
+  context.holds.wake(pool.id);
+  return { wait: { queue: `pool ${pool.id}` } };
 }
 
 function go(route: BoundRoute, target: string, to: Omit<Placement, 'path' | 'prefix'>): Placed {
@@ -132,6 +150,7 @@ function go(route: BoundRoute, target: string, to: Omit<Placement, 'path' | 'pre
     go: {
       pool: to.pool,
       counter: to.counter,
+      edge: to.edge,
       rescue: to.rescue,
       cookie: to.cookie,
       path: strip ? withoutPrefix(target, route.path) : target,

@@ -1,10 +1,12 @@
 import type { ClientAnswer, ClientRequest } from './client-side.ts';
 import type { ProxyContext } from './context.ts';
+import { refusalOf } from './edge/admission.ts';
+import { addressOf, clientAddress, withoutMapping } from './edge/client.ts';
 import { Exchange } from './exchange.ts';
 import { answerOurselves, type OwnAnswer } from './pages.ts';
 import { type Placed, type Placement, place, placeLink } from './placement.ts';
 import type { InheritedListener } from './protocol.ts';
-import { addForwarding, type RequestHead, requestIdOf } from './request-head.ts';
+import { addForwarding, type Caller, type RequestHead, requestIdOf } from './request-head.ts';
 import { serveStatic } from './static-exchange.ts';
 
 /** What becomes of the sound requests of one listener, whatever version of HTTP they came in. */
@@ -20,20 +22,31 @@ export class Reception {
     this.#proto = name === 'https' ? 'https' : 'http';
   }
 
-  /** Sees to the answer; @param peer address of the client's end of the connection. */
-  receive(req: ClientRequest, res: ClientAnswer, head: RequestHead, peer: string): void {
+  /**
+   * Sees to the answer.
+   * @param peer address of the client's end of the connection.
+   * @returns false when nothing of what follows on the connection is to be looked at.
+   */
+  receive(req: ClientRequest, res: ClientAnswer, head: RequestHead, peer: string): boolean {
     const placed = this.place(req, head);
     if ('go' in placed) {
-      this.#carry(req, res, { head, placement: placed.go, peer });
+      const caller = this.callerOf(head, peer);
+      const refusal = this.admit(req, head, placed.go, caller);
+      if (refusal) {
+        this.#answer(res, head, refusal);
+        return refusal.close !== true;
+      }
+      this.#carry(req, res, { head, placement: placed.go, caller });
     } else if ('answer' in placed) {
       this.#answer(res, head, placed.answer);
     } else {
       const entered = this.#context.holds.enter(placed.wait.queue, res, {
-        resume: () => this.receive(req, res, head, peer),
+        resume: () => void this.receive(req, res, head, peer),
         expire: () => this.#answer(res, head, heldTooLong),
       });
       if (!entered) this.#answer(res, head, queueFull);
     }
+    return true;
   }
 
   place(req: ClientRequest, head: RequestHead): Placed {
@@ -42,34 +55,51 @@ export class Reception {
   }
 
   /** Tells the instance who asks. */
-  introduce(head: RequestHead, placement: Placement, address: string): void {
-    const peer = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
-    const trusted = this.#slot !== -1 || this.#context.trusted.includes(peer);
-    addForwarding(head, { peer, trusted, proto: this.#proto, prefix: placement.prefix });
+  introduce(head: RequestHead, placement: Placement, caller: Caller): void {
+    const { peer, trusted, client } = caller;
+    addForwarding(head, { peer, trusted, client, proto: this.#proto, prefix: placement.prefix });
+  }
+
+  /** Who asks; @param address of the client's end of the connection. */
+  callerOf(head: RequestHead, address: string): Caller {
+    const peer = withoutMapping(address);
+    if (this.#slot !== -1) return { peer, trusted: true, client: head.realIp ?? peer };
+    const { trusted } = this.#context;
+    if (!trusted.includes(peer)) return { peer, trusted: false, client: peer };
+    const client =
+      head.forwardedFor === undefined ? (addressOf(head.realIp ?? '') ?? peer) : clientAddress(peer, head.forwardedFor, trusted);
+    return { peer, trusted: true, client };
+  }
+
+  /** Why a request that has been placed does not go on. */
+  admit(req: ClientRequest, head: RequestHead, placement: Placement, caller: Caller): OwnAnswer | undefined {
+    return refusalOf(this.#context, placement, { head, target: req.url ?? '/', address: caller.client });
   }
 
   /** Why a request that is sound is not served here. */
-  refusal(req: ClientRequest, head: RequestHead): OwnAnswer | undefined {
+  refusal(req: ClientRequest): OwnAnswer | undefined {
     if (req.method === 'TRACE' || req.url === '*') return notAllowed;
-    if (head.contentLength > this.#context.limits.maxBodyBytes) return tooLarge;
+    if ((req.url?.length ?? 0) > this.#context.limits.maxTargetBytes) return targetTooLong;
     return undefined;
   }
 
   #carry(
     req: ClientRequest,
     res: ClientAnswer,
-    { head, placement, peer }: { readonly head: RequestHead; readonly placement: Placement; readonly peer: string },
+    { head, placement, caller }: { readonly head: RequestHead; readonly placement: Placement; readonly caller: Caller },
   ): void {
     if (placement.pool.site) {
       serveStatic(this.#context, { req, res, head, placement, site: placement.pool.site });
       return;
     }
-    this.introduce(head, placement, peer);
+    this.introduce(head, placement, caller);
     new Exchange(this.#context, req, res, head, placement).start();
   }
 
   #answer(res: ClientAnswer, head: RequestHead, answer: OwnAnswer): void {
-    answerOurselves(res, this.#context.finishing ? { ...answer, close: true } : answer, {
+    const { finishing, limits } = this.#context;
+    const close = finishing || head.contentLength > limits.maxBodyBytes;
+    answerOurselves(res, close ? { ...answer, close } : answer, {
       accept: head.accept,
       requestId: requestIdOf(head),
     });
@@ -82,10 +112,10 @@ export const notAllowed: OwnAnswer = {
   detail: 'This method is not served here.',
   close: true,
 };
-const tooLarge: OwnAnswer = {
-  status: 413,
-  code: 'BODY_TOO_LARGE',
-  detail: 'The request body is larger than this installation accepts.',
+const targetTooLong: OwnAnswer = {
+  status: 414,
+  code: 'TARGET_TOO_LONG',
+  detail: 'The address is longer than this installation accepts.',
   close: true,
 };
 export const heldTooLong: OwnAnswer = {

@@ -200,11 +200,17 @@ export function dropNamed(pairs: string[], named: ReadonlySet<string>): void {
   pairs.length = to;
 }
 
-export interface Forwarding {
-  /** Address of the client's end of the connection. */
+/** Who asks. */
+export interface Caller {
+  /** Address of the other end of the connection. */
   readonly peer: string;
   /** The peer's own forwarding headers are believed and extended. */
   readonly trusted: boolean;
+  /** The peer, or whom it speaks for when it is trusted. */
+  readonly client: string;
+}
+
+export interface Forwarding extends Caller {
   readonly proto: 'http' | 'https';
   /** What was taken off the path, if anything. */
   readonly prefix: string | undefined;
@@ -225,7 +231,7 @@ export function addForwarding(head: RequestHead, from: Forwarding): void {
     'x-forwarded-host',
     trusted && head.forwardedHost !== undefined ? head.forwardedHost : host,
     'x-real-ip',
-    trusted && head.realIp !== undefined ? head.realIp : peer,
+    from.client,
     'x-request-id',
     requestIdOf(head),
   );

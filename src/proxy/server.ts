@@ -108,7 +108,7 @@ export class Listener {
       answerOurselves(res, refusal, { accept: head.accept, requestId: undefined });
       return;
     }
-    this.#reception.receive(req, res, head, req.socket.remoteAddress ?? '');
+    if (!this.#reception.receive(req, res, head, req.socket.remoteAddress ?? '')) refused.add(req.socket);
   }
 
   #upgrade(req: Inbound, socket: Socket, early: Buffer): void {
@@ -128,7 +128,13 @@ export class Listener {
     }
     const placed = this.#reception.place(req, head);
     if ('go' in placed && !placed.go.pool.site) {
-      this.#reception.introduce(head, placed.go, socket.remoteAddress ?? '');
+      const caller = this.#reception.callerOf(head, socket.remoteAddress ?? '');
+      const unwanted = this.#reception.admit(req, head, placed.go, caller);
+      if (unwanted) {
+        socket.end(rawAnswer(unwanted));
+        return;
+      }
+      this.#reception.introduce(head, placed.go, caller);
       new Upgrade(this.#context, head, placed.go, socket, early).start();
       return;
     }
@@ -138,7 +144,7 @@ export class Listener {
   #refusal(req: Inbound, head: RequestHead): OwnAnswer | undefined {
     const reason = ambiguity(req, head);
     if (reason !== undefined) return { status: 400, code: 'BAD_REQUEST', detail: reason, close: true };
-    return this.#reception.refusal(req, head);
+    return this.#reception.refusal(req);
   }
 }
 

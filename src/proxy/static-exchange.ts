@@ -15,8 +15,9 @@ export interface StaticRequest {
 
 /** Serves a file and counts it like any other answer of the release. */
 export function serveStatic(context: ProxyContext, { req, res, placement, site }: StaticRequest): void {
-  const { counter, cookie, path } = placement;
+  const { counter, cookie, path, edge } = placement;
   const startedAt = performance.now();
+  if (edge) for (const { name, value } of edge.headers) res.setHeader(name, value);
   if (cookie !== undefined) res.setHeader('set-cookie', cookie);
   if (context.finishing) res.setHeader('connection', 'close');
   if (counter) {

@@ -1,5 +1,7 @@
+import type { EdgeSpec } from '../domain/edge.ts';
 import type { Link, Pool, Route, Split } from '../domain/route-table.ts';
 import type { ReleaseId } from '../domain/values.ts';
+import { faultOf } from './edge/check.ts';
 import type { BoundTable, TableParts } from './table.ts';
 
 /** A table, or a part of it, that cannot be served; the message names the culprit. */
@@ -107,12 +109,19 @@ export function checkSplit(split: Split): void {
       throw new BadTable(`${split.key} has an arm without release or weight.`);
     }
     sum += arm.weight;
+    for (const [service, edge] of Object.entries<EdgeSpec>(arm.edge ?? {})) checkEdge(edge, `${split.key}/${service}`);
   }
   // A first release that is only a candidate yet: reachable privately, nothing is served to the public.
   if (sum === 0) return;
   if (sum !== 10_000) throw new BadTable(`The weights of ${split.key} add up to ${sum}, not 10000.`);
   if (split.arms.filter((arm) => arm.role === 'stable').length !== 1)
     throw new BadTable(`${split.key} needs exactly one stable arm.`);
+}
+
+/** @throws BadTable when what stands before a service cannot be served. */
+export function checkEdge(edge: EdgeSpec, owner: string): void {
+  const fault = faultOf(edge);
+  if (fault !== undefined) throw new BadTable(`The edge of ${owner} ${fault}.`);
 }
 
 export function checkRoute(route: Route, split: Split, pools: Known): void {

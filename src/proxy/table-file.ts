@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Pool, Route, RouteTable, Split } from '../domain/route-table.ts';
+import type { EdgeSpec } from '../domain/edge.ts';
+import type { Arm, Pool, Route, RouteTable, Split } from '../domain/route-table.ts';
+import type { ServiceName } from '../domain/values.ts';
 import { emptyTable, partsOf } from './table.ts';
-import { checkLink, checkParts, checkPool, checkRoute, checkSplit } from './table-check.ts';
+import { checkEdge, checkLink, checkParts, checkPool, checkRoute, checkSplit } from './table-check.ts';
 
 export interface StoredTable {
   /** Checked; undefined when there is no table, or none that can be read at all. */
@@ -63,6 +65,16 @@ function readPartByPart(stored: Partial<RouteTable>): StoredTable {
     if (seen.has(name)) throw new Error(`${name} is there twice.`);
     seen.add(name);
   };
+  /** An app is served without what is broken of its edge rather than not at all. */
+  const withSoundEdges = (split: Split): Split => {
+    if (!Array.isArray(split?.arms)) return split;
+    const arms = split.arms.map((arm: Arm) => {
+      const edges = Object.entries(arm?.edge ?? {}) as [ServiceName, EdgeSpec][];
+      const sound = keep(edges, ([service, edge]) => checkEdge(edge, `${split.key}/${service}`));
+      return sound.length === edges.length ? arm : { ...arm, edge: Object.fromEntries(sound) };
+    });
+    return { ...split, arms };
+  };
   const ids = new Set<string>();
   const pools = keep<Pool>(stored.pools, (pool) => {
     checkPool(pool);
@@ -70,7 +82,7 @@ function readPartByPart(stored: Partial<RouteTable>): StoredTable {
   });
   const keys = new Set<string>();
   const claimed = new Set<string>();
-  const splits = keep<Split>(stored.splits, (split) => {
+  const splits = keep<Split>((Array.isArray(stored.splits) ? stored.splits : []).map(withSoundEdges), (split) => {
     checkSplit(split);
     once(keys, split.key);
   }).map((split) => ({

@@ -1,11 +1,14 @@
 import type { Arm, Link, Pool, Route, RouteTable, Split, TrafficMode } from '../domain/route-table.ts';
 import type { ArmCounter, Counters } from './counts.ts';
+import type { BoundEdge, Rates } from './edge/rules.ts';
 import type { PoolState, Pools } from './pools.ts';
 
 /** Where a request goes once its arm is chosen. */
 export interface Target {
   readonly pool: PoolState;
   readonly counter: ArmCounter;
+  /** What stands before it; undefined: nothing. */
+  readonly edge: BoundEdge | undefined;
 }
 
 export interface BoundArm {
@@ -82,8 +85,16 @@ export function partsOf(table: RouteTable, digest: string | undefined): TablePar
   return { version, epoch, digest, splits: { put: splits, drop: [] }, pools: { put: pools, drop: [] }, links };
 }
 
+/** What outlives tables and is bound to each. */
+export interface Lasting {
+  readonly pools: Pools;
+  readonly counters: Counters;
+  readonly rates: Rates;
+}
+
 /** Builds the look-up structure of checked parts upon a table and brings the pools in line with it. */
-export function bindParts(base: BoundTable, parts: TableParts, pools: Pools, counters: Counters): BoundTable {
+export function bindParts(base: BoundTable, parts: TableParts, lasting: Lasting): BoundTable {
+  const { pools } = lasting;
   const bound = new Map(base.pools);
   for (const id of parts.pools.drop) bound.delete(id);
   for (const pool of parts.pools.put) bound.set(pool.id, pools.define(pool));
@@ -92,7 +103,7 @@ export function bindParts(base: BoundTable, parts: TableParts, pools: Pools, cou
     version,
     epoch,
     digest,
-    ...bindSplits(base, parts.splits, bound, counters),
+    ...bindSplits(base, parts.splits, bound, lasting),
     links: new Map(parts.links.map((link) => [link.slot, link.pool === undefined ? undefined : bound.get(link.pool)])),
     pools: bound,
   };
@@ -104,7 +115,7 @@ function bindSplits(
   base: BoundTable,
   { put, drop }: TableParts['splits'],
   pools: PoolsById,
-  counters: Counters,
+  lasting: Lasting,
 ): Pick<BoundTable, 'splits' | 'hosts'> {
   if (put.length === 0 && drop.length === 0) return { splits: base.splits, hosts: base.hosts };
   const splits = new Map(base.splits);
@@ -128,7 +139,8 @@ function bindSplits(
   for (const split of put) {
     const boundSplit = bindSplit(split);
     splits.set(split.key, boundSplit);
-    for (const route of split.routes) listOf(route.host).push(bindRoute(route, { split, boundSplit, pools, counters }));
+    const edges = edgesOf(split, lasting.rates);
+    for (const route of split.routes) listOf(route.host).push(bindRoute(route, { split, boundSplit, edges, pools, lasting }));
   }
   const hosts = base.hosts.size === 0 ? fresh : new Map<string, readonly BoundRoute[]>(base.hosts);
   for (const [host, list] of fresh) {
@@ -147,11 +159,24 @@ function longestFirst(a: BoundRoute, b: BoundRoute): number {
 interface RouteContext {
   readonly split: Split;
   readonly boundSplit: BoundSplit;
+  readonly edges: Edges;
   readonly pools: PoolsById;
-  readonly counters: Counters;
+  readonly lasting: Lasting;
 }
 
-function bindRoute(route: Route, { split, boundSplit, pools, counters }: RouteContext): BoundRoute {
+/** By release and service. */
+type Edges = ReadonlyMap<string, ReadonlyMap<string, BoundEdge>>;
+
+function edgesOf(split: Split, rates: Rates): Edges {
+  return new Map(
+    split.arms.map(({ release, edge = {} }) => [
+      release,
+      new Map(Object.entries(edge).map(([service, spec]) => [service, rates.bind(split.key, spec)])),
+    ]),
+  );
+}
+
+function bindRoute(route: Route, { split, boundSplit, edges, pools, lasting }: RouteContext): BoundRoute {
   const { app, environment } = split;
   return {
     path: route.path.length > 1 && route.path.endsWith('/') ? route.path.slice(0, -1) : route.path,
@@ -163,7 +188,8 @@ function bindRoute(route: Route, { split, boundSplit, pools, counters }: RouteCo
     targets: split.arms.map(({ release }) => {
       const id = route.pools[release];
       const pool = id === undefined ? undefined : pools.get(id);
-      return pool && { pool, counter: counters.of({ release, workload: pool.id, app, environment }) };
+      const counter = pool && lasting.counters.of({ release, workload: pool.id, app, environment });
+      return pool && counter && { pool, counter, edge: edges.get(release)?.get(route.service) };
     }),
   };
 }

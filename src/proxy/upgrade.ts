@@ -1,6 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ProxyContext } from './context.ts';
+import { addMissing } from './edge/headers.ts';
 import { type EndpointState, pickEndpoint } from './endpoints.ts';
 import { type OwnAnswer, rawAnswer } from './pages.ts';
 import type { Placement } from './placement.ts';
@@ -125,7 +126,7 @@ export class Upgrade implements InFlight {
   /** The instance answered without switching: its answer goes out and the connection ends, so that nothing else gets through. */
   #refused(response: IncomingMessage, endpoint: EndpointState): void {
     const status = response.statusCode ?? 502;
-    const { counter, rescue, cookie } = this.#placement;
+    const { counter, rescue, cookie, edge } = this.#placement;
     if (counter && !this.#rescuing) counter.answered(status, performance.now() - this.#startedAt);
     if (status >= 500) this.#countError();
     if (status >= 500 && rescue && !this.#rescuing) {
@@ -137,6 +138,7 @@ export class Upgrade implements InFlight {
     this.#answering = true;
     const { forward } = readResponseHead(response.rawHeaders);
     if (cookie !== undefined) forward.push('set-cookie', cookie);
+    if (edge) addMissing(forward, edge.headers);
     forward.push('connection', 'close');
     this.#socket.write(`HTTP/1.1 ${status} ${response.statusMessage ?? ''}\r\n${linesOf(forward)}\r\n`, 'latin1');
     response.pipe(this.#socket);

@@ -4,6 +4,11 @@ import type { ClientRequest } from './client-side.ts';
 /** Why a request body came to nothing; the client's leaving is heard elsewhere. */
 export type UploadFault = 'too-large' | 'too-slow';
 
+export interface UploadLimits {
+  readonly maxBytes: number;
+  readonly idleTimeoutMs: number;
+}
+
 /** A body of at most this size is read before an instance is bothered with the request. */
 export const gatheredBytes = 64 * 1024;
 
@@ -32,6 +37,8 @@ export function giveBackBody(body: Buffer): void {
 export class Upload {
   readonly #req: ClientRequest;
   readonly #maxBytes: number;
+  /** Longest silence of the client. */
+  readonly idleTimeoutMs: number;
   readonly #uploads: Uploads;
   readonly #onFault: (fault: UploadFault) => void;
   #received = 0;
@@ -40,9 +47,10 @@ export class Upload {
   /** When the client last did its part; 0 while it is us who make it wait. */
   waitingSince = performance.now();
 
-  constructor(req: ClientRequest, maxBytes: number, uploads: Uploads, onFault: (fault: UploadFault) => void) {
+  constructor(req: ClientRequest, limits: UploadLimits, uploads: Uploads, onFault: (fault: UploadFault) => void) {
     this.#req = req;
-    this.#maxBytes = maxBytes;
+    this.#maxBytes = limits.maxBytes;
+    this.idleTimeoutMs = limits.idleTimeoutMs;
     this.#uploads = uploads;
     this.#onFault = onFault;
     uploads.add(this);
@@ -118,11 +126,13 @@ export class Uploads {
   readonly #all = new Set<Upload>();
   readonly #timer: NodeJS.Timeout;
 
+  /** @param idleTimeoutMs the shortest silence that ends an upload; it sets how often they are looked at, at least each second. */
   constructor(idleTimeoutMs: number) {
     this.#timer = setInterval(
       () => {
-        const latest = performance.now() - idleTimeoutMs;
-        for (const upload of this.#all) if (upload.waitingSince > 0 && upload.waitingSince < latest) upload.fault('too-slow');
+        const now = performance.now();
+        for (const upload of this.#all)
+          if (upload.waitingSince > 0 && upload.waitingSince + upload.idleTimeoutMs < now) upload.fault('too-slow');
       },
       Math.min(1_000, Math.max(50, idleTimeoutMs / 4)),
     );

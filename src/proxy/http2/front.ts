@@ -95,7 +95,7 @@ export class Http2Front {
   }
 
   #refusal(req: Http2Request): OwnAnswer | undefined {
-    return req.method === 'CONNECT' ? notAllowed : this.#reception.refusal(req, req.head);
+    return req.method === 'CONNECT' ? notAllowed : this.#reception.refusal(req);
   }
 
   /** A client that takes nothing of an answer for too long holds the instance that makes it. */
