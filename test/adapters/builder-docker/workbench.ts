@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openImageBuilder, type ImageBuilder } from '../../../src/adapters/builder/docker/builder.ts';
 import { registryLogins, type LoginSources } from '../../../src/adapters/builder/docker/logins.ts';
@@ -130,3 +130,11 @@ export function succeeded(result: BuildResult): BuildResult & { ok: true } {
 }
 
 export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Where a program is, or a skip that names its package. */
+export function programOrSkip(ctx: { skip(reason: string): unknown }, wanted: { name: string; package: string }): string {
+  const folders = [...(testEnvironment().PATH ?? '').split(':'), '/usr/sbin', '/usr/bin'];
+  const found = folders.map((folder) => join(folder, wanted.name)).find((path) => existsSync(path));
+  if (found === undefined) ctx.skip(`no ${wanted.name}: apt-get install -y ${wanted.package}`);
+  return found ?? '';
+}

@@ -24,6 +24,9 @@ export type BuildEnd =
       readonly step: string | null;
     };
 
+/** What the engine tells of its own work, and nobody wants to read. */
+const housekeeping = /^ ---> (?!Using cache)|^Removing intermediate container/;
+
 export interface BuildListener {
   /** Output as it comes, in pieces of any length. */
   readonly write: (text: string) => void;
@@ -50,7 +53,7 @@ export async function readBuild(stream: Readable, { write, onContainer, onLayer 
     if (aux?.ID !== undefined) image = aux.ID;
     if (status !== undefined && progressDetail?.total === undefined) write(`${id === undefined ? '' : `${id}: `}${status}\n`);
     if (text === undefined) continue;
-    write(text);
+    if (!housekeeping.test(text)) write(text);
     const begun = /^Step \d+\/\d+ : (.*)/s.exec(text)?.[1];
     if (begun !== undefined) {
       step = begun.trim();
