@@ -55,7 +55,7 @@ async function apply(client, { name, sql, checksum }) {
 async function main() {
   const url = process.env.DATABASE_URL;
   if (!url) throw new Error('DATABASE_URL is not set: the address of PostgreSQL, such as postgresql://tasks:secret@127.0.0.1:5432/tasks');
-  const migrations = readMigrations(process.env.MIGRATIONS_DIR ?? import.meta.dirname);
+  const migrations = readMigrations(process.env.MIGRATIONS_DIR || import.meta.dirname);
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined); // A connection lost between two queries fails the next one.
   await client.connect();
