@@ -222,11 +222,17 @@ async function start(): Promise<void> {
     dataPlane,
     declared: (key) =>
       Promise.resolve(
-        controlPlane.declared(key).map((d) => ({ workload: d.workload.id, release: d.release, replicas: d.replicas })),
+        controlPlane.declared(key).map((d) => ({
+          workload: d.workload.id,
+          release: d.release,
+          replicas: d.replicas,
+          health: controlPlane.level(d.workload.id),
+        })),
       ),
     onChange: (tell) => controlPlane.feed.onRollout(() => tell()),
     onRolloutLine: (rollout, tell) => controlPlane.feed.onLine((line) => line.rollout === rollout && tell(line)),
     ...(images === null ? {} : { doctor: () => images.check() }),
+    certificates: (again) => dataPlane.certificates(again),
     shutdown: ({ instances }) => void stop(instances ? 'instances' : 'keeper'),
     token,
     socketPath: home.apiSocket,

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { SignalboxError } from '../domain/errors.ts';
 import { isLoopback, requireLoopbackName, tokenGuard } from './admission.ts';
+import { answerCertificates } from './answer-certificates.ts';
 import { answerCommands } from './answer-commands.ts';
 import { answerReads } from './answer-reads.ts';
 import { answerSource } from './answer-source.ts';
@@ -19,7 +20,14 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
   const reads = answerReads(options, apiPort);
   const events: Answers['events'] = (call) =>
     call.req.header('accept')?.includes('text/event-stream') === true ? followEvents(call) : reads.events(call);
-  const answers: Answers = { ...reads, ...answerCommands(options), ...answerSource(options), ...streams, events };
+  const answers: Answers = {
+    ...reads,
+    ...answerCommands(options),
+    ...answerCertificates(options),
+    ...answerSource(options),
+    ...streams,
+    events,
+  };
 
   app.use('*', async (call, next) => {
     if (loopback && !call.env.viaSocket) requireLoopbackName(call.req.header('host'));

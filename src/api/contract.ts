@@ -14,6 +14,7 @@
  * POST /v1/apps/:app/environments/:env/rollout/:verb     verb: promote | abort | pause | resume -> SteeredBody
  * POST /v1/rollouts/:id/:verb                            the same by id -> SteeredBody
  * POST /v1/apps/:app/environments/:env/traffic           TrafficBody -> 204
+ * POST /v1/apps/:app/environments/:env/accessories/:name/:act   act: restart | apply | remove; AccessoryBody -> 204
  * GET  /v1/apps/:app/environments/:env/releases          -> ListBody<ReleaseBody>
  * GET  /v1/apps/:app/environments/:env/rollouts          -> ListBody<RolloutBody>
  * GET  /v1/rollouts/:id                                  -> RolloutBody
@@ -22,6 +23,7 @@
  *                                                        they are followed as `event` (EventBody)
  * GET  /v1/apps/:app/environments/:env/logs?service=&release=&tail=&follow=   server-sent events: `line` (LogBody)
  * GET  /v1/doctor                                        -> DoctorBody
+ * GET  /v1/certificates, POST /v1/certificates/reload    -> CertificatesBody
  * POST /v1/shutdown                                      ShutdownBody -> 202 (used by `down`)
  * GET  /v1/openapi.json                                  the OpenAPI 3.1 description of all this
  */
@@ -183,6 +185,7 @@ export interface EnvironmentStatusBody {
   readonly weights: readonly { readonly release: string; readonly percent: number }[];
   readonly rollout: RolloutBody | null;
   readonly services: readonly ServiceStatusBody[];
+  readonly accessories: readonly AccessoryStatusBody[];
   /** What runs against what was declared; empty when all is as it should be. */
   readonly drift: readonly string[];
 }
@@ -196,6 +199,62 @@ export interface ServiceStatusBody {
   readonly restarts: number;
   readonly memoryMb: number | null;
   readonly fault?: string;
+}
+
+export interface AccessoryStatusBody {
+  readonly name: string;
+  /** Type and version. */
+  readonly what: string;
+  readonly state: 'starting' | 'running' | 'backing-off' | 'stopping' | 'stopped';
+  readonly healthy: boolean;
+  /** Where it is reached from this machine, `host:port`. */
+  readonly address: string | null;
+  readonly restarts: number;
+  readonly memoryMb: number | null;
+  readonly fault?: string;
+}
+
+export interface AccessoryBody {
+  /** Of `remove`: what it has written down is deleted for good. */
+  readonly deleteData?: boolean;
+}
+
+/** What HTTPS is served with. */
+export interface CertificatesBody {
+  /** Port; null: HTTPS is not served. */
+  readonly https: number | null;
+  readonly certificates: readonly CertificateBody[];
+  /** What in the folder is not served. */
+  readonly problems: readonly {
+    readonly code: string;
+    readonly file: string;
+    readonly message: string;
+    readonly fix: string;
+  }[];
+  /** Other users of the machine can list the folder. */
+  readonly exposed: boolean;
+  /** Since the workers' start; null without HTTPS. */
+  readonly handshakes: {
+    readonly done: number;
+    readonly failed: number;
+    readonly timedOut: number;
+    readonly evicted: number;
+    readonly unknownNames: number;
+  } | null;
+}
+
+export interface CertificateBody {
+  readonly name: string;
+  readonly names: readonly string[];
+  readonly addresses: readonly string[];
+  readonly key: 'ecdsa' | 'rsa' | 'ed25519';
+  readonly issuer: string;
+  readonly selfSigned: boolean;
+  /** Wall clock, ms. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** SHA-256. */
+  readonly fingerprint: string;
 }
 
 export interface DoctorBody {

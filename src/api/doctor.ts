@@ -1,3 +1,4 @@
+import { checkCertificates } from './answer-certificates.ts';
 import type { DoctorCheck } from './contract.ts';
 import type { ApiOptions } from './options.ts';
 import { readEnvironments } from './read-status.ts';
@@ -8,6 +9,7 @@ export async function examine(options: ApiOptions): Promise<readonly DoctorCheck
     attempt('store', () => checkStore(options)),
     attempt('data plane', () => checkDataPlane(options)),
     attempt('drift', () => checkDrift(options)),
+    ...(options.certificates ? [attempt('certificates', () => checkCertificates(options))] : []),
   ]);
   const others = options.doctor === undefined ? [] : await options.doctor();
   return [{ name: 'control plane', state: 'ok', detail: `version ${options.version}, pid ${process.pid}` }, ...own, ...others];

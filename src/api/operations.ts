@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { certificatesBody } from './schema-certificates.ts';
 import {
   acceptedBody,
+  accessoryBody,
   appName,
   deployBody,
   doctorBody,
@@ -118,6 +120,13 @@ export const operations = {
     request: trafficBody,
     status: 204,
   },
+  accessory: {
+    method: 'post',
+    path: `${environment}/accessories/{name}/{act}`,
+    summary: 'Restart an accessory, apply what the live release declares about it, or remove it',
+    request: accessoryBody,
+    status: 204,
+  },
   releases: {
     method: 'get',
     path: `${environment}/releases`,
@@ -170,6 +179,20 @@ export const operations = {
     status: 200,
     events: { line: logBody },
   },
+  certificates: {
+    method: 'get',
+    path: '/v1/certificates',
+    summary: 'What HTTPS is served with',
+    status: 200,
+    answer: certificatesBody,
+  },
+  'reload-certificates': {
+    method: 'post',
+    path: '/v1/certificates/reload',
+    summary: 'Read the folder of certificates now',
+    status: 200,
+    answer: certificatesBody,
+  },
   shutdown: {
     method: 'post',
     path: '/v1/shutdown',
@@ -185,6 +208,8 @@ export type OperationName = keyof typeof operations;
 export const parameters = {
   app: appName,
   environment: appName,
+  name: appName,
+  act: z.enum(['restart', 'apply', 'remove'], { error: 'one of restart, apply, remove' }),
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,99}$/, { error: 'the id of a rollout' }),
   verb: z.enum(['promote', 'abort', 'pause', 'resume'], { error: 'one of promote, abort, pause, resume' }),
 } as const;

@@ -2,7 +2,7 @@ import type { Commands } from '../control-plane/commands.ts';
 import type { EnvironmentKey, RolloutId } from '../domain/values.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Store } from '../ports/store.ts';
-import type { DoctorCheck } from './contract.ts';
+import type { CertificatesBody, DoctorCheck } from './contract.ts';
 import type { DeclaredWorkload } from './present-status.ts';
 
 /** The part of the store that the API reads. Writing is what commands are for. */
@@ -35,6 +35,8 @@ export interface ApiOptions {
     rollout: RolloutId,
     listener: (line: { readonly service: string; readonly line: string }) => void,
   ) => () => void;
+  /** The certificates of HTTPS; `again`: read anew first. Left out where the data plane has none of its own. */
+  readonly certificates?: (again: boolean) => Promise<Omit<CertificatesBody, 'https'>>;
   /** Checks that only the composition root can make (keeper, disk …), added to the API's own. */
   readonly doctor?: () => Promise<readonly DoctorCheck[]>;
   /** Called once the answer to a shutdown request is on its way. */

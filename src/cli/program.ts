@@ -158,6 +158,30 @@ export function buildProgram(version: string, run: RunVerb): Command {
     .action((options: Options & { once?: boolean; sabotage?: 'drop' }) =>
       run(options, async (to) => (await import('./demo.ts')).demo(to, options)),
     );
+  const certificates = verb(
+    'certificates',
+    'show, check and add the certificates of HTTPS',
+    'signalbox certificates add --cert fullchain.pem --key privkey.pem',
+  );
+  certificates
+    .addArgument(
+      new Argument('[act]', 'list (default); reload: read the folder now; check or add a pair; local: make one for this machine')
+        .choices(['list', 'reload', 'check', 'add', 'local'])
+        .default('list'),
+    )
+    .argument('[hosts...]', 'with local: names of this machine; default: localhost and those of the apps')
+    .option('--cert <file>', 'with check and add: the certificate with its chain, PEM')
+    .option('--key <file>', 'with check and add: its private key, PEM; default: in the same file')
+    .option('--name <name>', 'with add: name of the files; default: the first host')
+    .action((act: string, hosts: string[], options: Options & { cert?: string; key?: string; name?: string }) => {
+      if (act !== 'local' && hosts.length > 0) certificates.error(`error: ${act} takes no hosts`, { exitCode: 2 });
+      return run(options, async (to) => {
+        const verbs = await import('./certificates.ts');
+        if (act === 'check') return verbs.check(to, options);
+        if (act === 'add') return verbs.add(to, options);
+        return act === 'local' ? verbs.local(to, hosts) : verbs.list(to, act === 'reload');
+      });
+    });
   verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>
     run(options, async (to) => (await import('./doctor.ts')).doctor(to)),
   );

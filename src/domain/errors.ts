@@ -13,6 +13,11 @@ export const catalogue = {
     hint: 'Copy its data out (pg_dump), remove it with --delete-data, deploy, and copy the data back.',
     retryable: false,
   },
+  ACCESSORY_IN_USE: {
+    title: 'A release that is still needed declares the accessory',
+    hint: 'Deploy a configuration without it; when that release has proven itself, remove it.',
+    retryable: false,
+  },
   ACCESSORY_UNAVAILABLE: {
     title: 'An accessory cannot run on this machine',
     hint: 'Install what the message names, or leave the accessory out.',
@@ -53,6 +58,11 @@ export const catalogue = {
   BUILD_FAILED: {
     title: 'The build failed',
     hint: 'The last lines of its output say why; nothing was changed.',
+    retryable: false,
+  },
+  CERTIFICATE_REFUSED: {
+    title: 'A certificate or its key cannot be served',
+    hint: 'Mend what the message names; the others are served meanwhile.',
     retryable: false,
   },
   COMMAND_FAILED: {

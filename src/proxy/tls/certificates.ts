@@ -1,5 +1,5 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import type { CertificateProblem } from '../../certificates/facts.ts';
+import type { CertificateProblem, KeyKind } from '../../certificates/facts.ts';
 import { isOpenToOthers, readFolder, signatureOf } from '../../certificates/folder.ts';
 import type { Pair } from '../../certificates/pair.ts';
 import { CertificateSet } from '../../certificates/set.ts';
@@ -19,8 +19,9 @@ export class Certificates {
   #set = new CertificateSet([]);
   #problems: readonly CertificateProblem[] = [];
   #exposed = false;
+  #mixed = false;
   #signature: string | undefined;
-  #contexts = new Map<string, SecureContext>();
+  #contexts = new Map<Pair, SecureContext>();
   #turn: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
@@ -63,9 +64,15 @@ export class Certificates {
     return this.#turn;
   }
 
-  /** What to show to a client that asks for a host; undefined: nothing. */
-  contextOf(host: string): SecureContext | undefined {
-    return this.#context(this.#set.of(host, Date.now()));
+  /** There are certificates with different kinds of keys. */
+  get mixed(): boolean {
+    return this.#mixed;
+  }
+
+  /** What to show to a client that asks for a host; undefined: nothing. @param avoided kind of key that is shown only if there is no other. */
+  contextOf(host: string, avoided: KeyKind): SecureContext | undefined {
+    const pairs = this.#set.of(host, Date.now());
+    return this.#context(pairs.find(({ facts }) => facts.key !== avoided) ?? pairs[0]);
   }
 
   /** What to show to a client that names none. */
@@ -73,14 +80,12 @@ export class Certificates {
     return optionsFor(this.#set.nameless(Date.now()));
   }
 
-  /** One context for certificates with different kinds of keys: the client's abilities choose. */
-  #context(pairs: readonly Pair[]): SecureContext | undefined {
-    if (pairs.length === 0) return undefined;
-    const key = pairs.map(({ facts }) => `${facts.name}/${facts.fingerprint}`).join(' ');
-    const known = this.#contexts.get(key);
+  #context(pair: Pair | undefined): SecureContext | undefined {
+    if (!pair) return undefined;
+    const known = this.#contexts.get(pair);
     if (known) return known;
-    const made = contextFor(pairs);
-    this.#contexts.set(key, made);
+    const made = contextFor([pair]);
+    this.#contexts.set(pair, made);
     return made;
   }
 
@@ -103,6 +108,7 @@ export class Certificates {
       const names = new Set(good.map(({ facts }) => facts.name));
       const kept = this.#set.pairs.filter(({ facts }) => present.has(facts.name) && !names.has(facts.name));
       this.#set = new CertificateSet([...good, ...kept]);
+      this.#mixed = new Set(this.#set.pairs.map(({ facts }) => facts.key)).size > 1;
       this.#contexts = new Map();
       this.#problems = [...problems, ...refused];
       this.#exposed = good.length > 0 && (await isOpenToOthers(folder));

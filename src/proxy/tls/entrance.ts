@@ -12,6 +12,7 @@ import { Http2Front } from '../http2/front.ts';
 import type { InheritedListener } from '../protocol.ts';
 import { Reception } from '../reception.ts';
 import { Listener, socketBufferBytes } from '../server.ts';
+import { peekAtHello } from './client-hello.ts';
 import { Handshakes } from './handshakes.ts';
 import { applicationProtocols, policy, ticketKeyBytes, ticketKeyMs, unrecognizedName } from './policy.ts';
 
@@ -29,6 +30,8 @@ export class SecureEntrance {
   readonly #http2: Http2Front;
   readonly #handshakes: Handshakes;
   readonly #connections = new Set<Socket>();
+  /** Connections of clients that cannot use ECDSA; looked at only where there is a choice. */
+  readonly #rsaOnly = new WeakSet<Socket>();
   #ticketKeys = randomBytes(ticketKeyBytes);
 
   constructor(context: ProxyContext, listener: InheritedListener) {
@@ -53,7 +56,11 @@ export class SecureEntrance {
       },
     });
     this.#tls.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
-    this.#tls.on('tlsClientError', (cause: NodeJS.ErrnoException) => this.#handshakes.failed(cause));
+    this.#tls.on('tlsClientError', (cause: NodeJS.ErrnoException, socket: TLSSocket) => {
+      this.#handshakes.failed(cause);
+      // One turn later: the alert that says why is on its way by then.
+      setImmediate(() => socket.destroy());
+    });
     context.certificates.onChange = () => this.#tls.setSecureContext(this.#shared());
     setInterval(() => {
       this.#ticketKeys = randomBytes(ticketKeyBytes);
@@ -93,7 +100,21 @@ export class SecureEntrance {
       return;
     }
     this.#handshakes.begin(socket);
-    this.#tls.emit('connection', socket);
+    if (!certificates.mixed) {
+      this.#tls.emit('connection', socket);
+      return;
+    }
+    // node shows the one certificate that it is given for a host: which kind, has to be known before.
+    const timer = setTimeout(() => {
+      this.#handshakes.counts.timedOut += 1;
+      socket.destroy();
+    }, limits.handshakeTimeoutMs);
+    socket.once('close', () => clearTimeout(timer));
+    peekAtHello(socket, (takesEcdsa) => {
+      clearTimeout(timer);
+      if (!takesEcdsa) this.#rsaOnly.add(socket);
+      this.#tls.emit('connection', socket);
+    });
   }
 
   /** Shared by all handshakes; its certificate is for clients that name no host. */
@@ -102,12 +123,13 @@ export class SecureEntrance {
   }
 
   #select(name: string, client: TLSSocket | undefined, done: (cause: Error | null, context?: SecureContext) => void): void {
-    const context = this.#context.certificates.contextOf(name.toLowerCase());
+    const socket = client && this.#handshakes.under(client);
+    const avoided = socket && this.#rsaOnly.has(socket) ? 'ecdsa' : 'rsa';
+    const context = this.#context.certificates.contextOf(name.toLowerCase(), avoided);
     if (context) {
       done(null, context);
       return;
     }
-    const socket = client && this.#handshakes.under(client);
     if (socket) this.#refuse(socket);
     else done(new Error('There is no certificate for this host.'));
   }

@@ -40,7 +40,7 @@ export async function openHttpsListener(
     if (required || !isRefusal(cause, 'PORT_TAKEN', 'PORT_DENIED')) throw cause;
     // Whose port it was is not told: this fails too if it was another.
     const listeners = await declare(others);
-    onTrouble(cause as Error);
+    onTrouble(cause);
     return listeners;
   }
 }
