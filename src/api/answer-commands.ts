@@ -2,7 +2,7 @@ import type { AcceptedBody, PlanBody, SteeredBody } from './contract.ts';
 import { operations } from './operations.ts';
 import type { ApiOptions } from './options.ts';
 import { presentReason, releaseName } from './present-rollout.ts';
-import { type Answers, appOf, environmentOf, readBody, rolloutOf, verbOf } from './requests.ts';
+import { type Answers, actOf, appOf, nameOf, environmentOf, readBody, rolloutOf, verbOf } from './requests.ts';
 
 /** Everything that changes something: each is one command. */
 export function answerCommands({ commands, shutdown }: ApiOptions) {
@@ -49,6 +49,17 @@ export function answerCommands({ commands, shutdown }: ApiOptions) {
     traffic: async (call) => {
       const body = await readBody(call, operations.traffic.request);
       await commands.traffic({ app: appOf(call), environment: environmentOf(call), ...body });
+      return call.body(null, 204);
+    },
+    accessory: async (call) => {
+      const { deleteData = false } = await readBody(call, operations.accessory.request);
+      await commands.accessory({
+        app: appOf(call),
+        environment: environmentOf(call),
+        name: nameOf(call),
+        act: actOf(call),
+        deleteData,
+      });
       return call.body(null, 204);
     },
     shutdown: async (call) => {

@@ -4,13 +4,17 @@ import type { Release } from '../domain/release.ts';
 import type { EnvironmentKey, ReleaseId, WorkloadId } from '../domain/values.ts';
 import type { InstanceObservation } from '../ports/runtime.ts';
 import type { EnvironmentStatusBody, RolloutBody, ServiceStatusBody } from './contract.ts';
+import { presentAccessories } from './present-accessories.ts';
 import { presentWeights, releaseName } from './present-rollout.ts';
 
 /** A workload that shall run, and for which release. */
 export interface DeclaredWorkload {
   readonly workload: WorkloadId;
-  readonly release: ReleaseId;
+  /** Null: an accessory. */
+  readonly release: ReleaseId | null;
   readonly replicas: number;
+  /** As the monitor sees it. Undefined: not said. */
+  readonly health?: { readonly healthy: boolean; readonly detail: string | null };
 }
 
 export interface EnvironmentFacts {
@@ -40,6 +44,11 @@ export function presentEnvironment(facts: EnvironmentFacts): EnvironmentStatusBo
     weights: presentWeights(environment.arms),
     rollout: facts.rollout,
     services: [...runningServices(facts), ...staticServices(facts)],
+    accessories: presentAccessories(
+      environment,
+      facts.observed,
+      new Map(facts.declared.flatMap((one) => (one.health ? [[one.workload, one.health] as const] : []))),
+    ),
     drift: driftOf(facts),
   };
 }
@@ -53,21 +62,24 @@ export function urlsOf(release: Release | undefined, httpPort: number): readonly
 }
 
 function runningServices(facts: EnvironmentFacts): readonly ServiceStatusBody[] {
-  return facts.declared.map(({ workload, release, replicas }): ServiceStatusBody => {
+  return facts.declared.flatMap(({ workload, release, replicas }): ServiceStatusBody[] => {
+    if (release === null) return [];
     const instances = facts.observed.filter((one) => one.workload === workload);
     const service = serviceOf(facts, release, workload);
     const sizes = instances.flatMap((one) => (one.memory === null ? [] : [one.memory]));
     const fault = instances.find((one) => one.fault !== null)?.fault?.message ?? crashing(instances);
-    return {
-      service: service?.service ?? workload,
-      release: releaseName(release),
-      kind: service?.workload.kind ?? 'web',
-      declared: replicas,
-      running: instances.filter((one) => one.state === 'running').length,
-      restarts: instances.reduce((sum, one) => sum + one.restarts, 0),
-      memoryMb: sizes.length === 0 ? null : Math.round(sizes.reduce((sum, bytes) => sum + bytes, 0) / 1024 ** 2),
-      ...(fault === undefined ? {} : { fault }),
-    };
+    return [
+      {
+        service: service?.service ?? workload,
+        release: releaseName(release),
+        kind: service?.workload.kind ?? 'web',
+        declared: replicas,
+        running: instances.filter((one) => one.state === 'running').length,
+        restarts: instances.reduce((sum, one) => sum + one.restarts, 0),
+        memoryMb: sizes.length === 0 ? null : Math.round(sizes.reduce((sum, bytes) => sum + bytes, 0) / 1024 ** 2),
+        ...(fault === undefined ? {} : { fault }),
+      },
+    ];
   });
 }
 
@@ -108,7 +120,8 @@ export function driftOf(facts: EnvironmentFacts): readonly string[] {
     const instances = alive.filter((one) => one.workload === workload);
     const running = instances.filter((one) => one.state === 'running').length;
     const coming = instances.filter((one) => one.state === 'starting').length;
-    const name = `${serviceOf(facts, release, workload)?.service ?? workload} of ${releaseName(release)}`;
+    const name =
+      release === null ? workload : `${serviceOf(facts, release, workload)?.service ?? workload} of ${releaseName(release)}`;
     return running + coming === replicas ? [] : [`${name}: ${replicas} declared, ${running} running.`];
   });
   return [...missing, ...facts.strays.map((one) => `${one.instance} runs, and nothing declares it.`)];

@@ -36,7 +36,7 @@ export async function readEnvironments(options: ApiOptions): Promise<readonly En
     environments.map(async (environment, index) => {
       const own = declared[index] ?? [];
       const running = active.find((rollout) => rollout.environment === environment.key && !isTerminal(rollout.phase));
-      const names = new Set([...environment.arms.map((arm) => arm.release), ...own.map((row) => row.release)]);
+      const names = new Set([...environment.arms.map((arm) => arm.release), ...own.flatMap((row) => row.release ?? [])]);
       return presentEnvironment({
         environment,
         rollout: running === undefined ? null : await bodyOf(store, running),

@@ -48,6 +48,8 @@ export const readQuery = <Query>(call: Call, schema: z.ZodType<Query>): Query =>
 export const appOf = (call: Call): AppName => parameter(call, 'app') as AppName;
 export const environmentOf = (call: Call): EnvironmentName => parameter(call, 'environment') as EnvironmentName;
 export const rolloutOf = (call: Call): RolloutId => parameter(call, 'id') as RolloutId;
+export const nameOf = (call: Call): z.output<(typeof parameters)['name']> => parameter(call, 'name');
+export const actOf = (call: Call): z.output<(typeof parameters)['act']> => parameter(call, 'act');
 export const verbOf = (call: Call): z.output<(typeof parameters)['verb']> => parameter(call, 'verb');
 
 function parameter<Name extends keyof typeof parameters>(call: Call, name: Name): z.output<(typeof parameters)[Name]> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type {
   AcceptedBody,
+  AccessoryBody,
   DeployBody,
   DoctorBody,
   EnvironmentStatusBody,
@@ -49,6 +50,10 @@ export const deployBody: z.ZodType<DeployBody> = z
     strategy: strategy.exactOptional(),
   })
   .meta({ id: 'Deploy' });
+
+export const accessoryBody: z.ZodType<AccessoryBody> = z
+  .strictObject({ deleteData: z.boolean({ error: 'true or false' }).exactOptional() })
+  .meta({ id: 'Accessory' });
 
 export const rollbackBody: z.ZodType<RollbackBody> = z
   .strictObject({
@@ -197,6 +202,18 @@ const environmentStatusBody: z.ZodType<EnvironmentStatusBody> = z
         kind: z.string(),
         declared: count,
         running: count,
+        restarts: count,
+        memoryMb: megabytes,
+        fault: z.string().exactOptional(),
+      }),
+    ),
+    accessories: z.array(
+      z.strictObject({
+        name: z.string(),
+        what: z.string(),
+        state: z.enum(['starting', 'running', 'backing-off', 'stopping', 'stopped']),
+        healthy: z.boolean(),
+        address: z.string().nullable(),
         restarts: count,
         memoryMb: megabytes,
         fault: z.string().exactOptional(),

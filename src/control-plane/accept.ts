@@ -16,6 +16,7 @@ import {
 } from '../domain/values.ts';
 import type { Clock, Ids } from '../ports/clock.ts';
 import type { Frozen } from '../ports/freezer.ts';
+import { type Accessories, accessoryNotes, withMissing } from './accessories.ts';
 import type { Addresses } from './addresses.ts';
 import type { Accepted, DeployRequest, HealthMonitor } from './commands.ts';
 import type { Controller, Happened } from './controller.ts';
@@ -23,7 +24,7 @@ import { type Draft, type Plant, revise } from './plant.ts';
 
 /** Turns a frozen source or a kept release into a queued rollout, replacing what waits or runs before it. */
 export interface Acceptance {
-  /** The release and plan a deploy would get as things stand. @throws ROUTE_TAKEN */
+  /** The release and plan a deploy would get as things stand. @throws ROUTE_TAKEN, ACCESSORY_UNAVAILABLE */
   preview(
     request: DeployRequest,
     frozen: Frozen,
@@ -38,11 +39,14 @@ export interface AcceptancePorts {
   readonly controller: Controller;
   readonly monitor: HealthMonitor;
   readonly addresses: Addresses;
+  readonly accessories: Accessories;
   readonly clock: Clock;
   readonly ids: Ids;
 }
 
-export function createAcceptance({ plant, controller, monitor, addresses, clock, ids }: AcceptancePorts): Acceptance {
+export function createAcceptance(ports: AcceptancePorts): Acceptance {
+  const { plant, controller, monitor, addresses, accessories, clock, ids } = ports;
+
   function environmentOf(request: { app: DeployRequest['app']; environment: DeployRequest['environment'] }): EnvironmentState {
     const key = environmentKey(request.app, request.environment);
     return plant.environment(key) ?? newEnvironment({ ...request, candidateToken: ids.secret() });
@@ -52,8 +56,13 @@ export function createAcceptance({ plant, controller, monitor, addresses, clock,
     const environment = environmentOf(request);
     refuseTakenRoutes(plant, environment.key, frozen.services);
     const release = releaseOf(request, frozen, environment.nextRelease, clock);
+    for (const one of release.accessories ?? []) {
+      const obstacle = environment.accessories?.[one.name] === undefined ? accessories.obstacle(one) : null;
+      if (obstacle) throw obstacle;
+    }
+    const notes = [...frozen.notes, ...accessoryNotes(environment, release.accessories)];
     const live = liveOf(environment);
-    return { release, live, plan: planOf('deploy', release, { environment, live, cached: frozen.cached, notes: frozen.notes }) };
+    return { release, live, plan: planOf('deploy', release, { environment, live, cached: frozen.cached, notes }) };
   }
 
   function planOf(
@@ -64,7 +73,9 @@ export function createAcceptance({ plant, controller, monitor, addresses, clock,
     const running = new Set(release.services.map((s) => s.workload.id).filter((id) => monitor.level(id).healthy));
     const { environment, live, cached, notes } = facts;
     const proven = known(environment.proven);
-    return planRollout({ kind, release, live, proven, cached, running, notes, commandsDone: environment.commandsDone });
+    const present = new Set(Object.keys(environment.accessories ?? {}));
+    const { commandsDone } = environment;
+    return planRollout({ kind, release, live, proven, cached, running, notes, commandsDone, accessories: present });
   }
 
   const known = (id: ReleaseId | null): Release | null => (id === null ? null : (plant.releases().get(id) ?? null));
@@ -100,7 +111,11 @@ export function createAcceptance({ plant, controller, monitor, addresses, clock,
       rollout: id,
       body: { release: release.id, sha: release.sha, subject: release.subject },
     };
-    const linked = { ...environment, links: await linksFor(environment, release) };
+    const linked = {
+      ...environment,
+      ...withMissing(environment, release.accessories),
+      links: await linksFor(environment, release),
+    };
     const first: Draft = { ...what.draft, environments: [linked], events: [...(what.draft.events ?? []), accepted] };
     const draft = await controller.apply(first, replaced(environment.key, id));
     return {
@@ -166,6 +181,7 @@ function releaseOf(request: DeployRequest, frozen: Frozen, number: number, clock
     dirty: request.dirty,
     subject: frozen.subject,
     services: frozen.services,
+    ...(frozen.accessories === undefined || frozen.accessories.length === 0 ? {} : { accessories: frozen.accessories }),
     smoke: frozen.smoke,
     strategy: { ...strategy, type: onlyStatic && strategy.type !== 'canary' ? 'static' : (request.strategy ?? strategy.type) },
     createdAt: clock.wall(),

@@ -32,6 +32,20 @@ export interface Commands {
     readonly kind: 'open' | 'hold' | 'stop';
     readonly message?: string;
   }): Promise<void>;
+  /**
+   * restart: stop it and have it started again; apply: the same with what the release with traffic declares; remove: end it.
+   * @throws NOT_FOUND, ACCESSORY_CHANGED, ACCESSORY_UNAVAILABLE, ACCESSORY_IN_USE.
+   */
+  accessory(request: AccessoryRequest): Promise<void>;
+}
+
+export interface AccessoryRequest {
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  readonly name: string;
+  readonly act: 'restart' | 'apply' | 'remove';
+  /** Of `remove`: its data and password go, too, for good. */
+  readonly deleteData: boolean;
 }
 
 /** A rollout by id, or the running one of an environment. */

@@ -4,7 +4,7 @@ import { hasCode, SignalboxError } from '../domain/errors.ts';
 import type { ArtifactRef, Workload } from '../domain/release.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
-import { type EnvironmentKey, type Epoch, millis, type ReleaseId, type RolloutId } from '../domain/values.ts';
+import { type EnvironmentKey, type Epoch, millis, type ReleaseId, type RolloutId, type WorkloadId } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Clock, Ids } from '../ports/clock.ts';
 import type { DataPlane } from '../ports/data-plane.ts';
@@ -13,6 +13,9 @@ import type { Prober } from '../ports/prober.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Source } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
+import { type AccessoryPorts, createAccessories } from './accessories.ts';
+import { untilAccessoriesReady } from './accessories-ready.ts';
+import { createAccessoryCommands } from './accessory-commands.ts';
 import { createAcceptance } from './accept.ts';
 import { createAddresses } from './addresses.ts';
 import type { Commands, Feed, HealthMonitor } from './commands.ts';
@@ -31,6 +34,8 @@ export interface ControlPlane {
   readonly feed: Feed;
   /** What shall run in an environment now. */
   readonly declared: (environment: EnvironmentKey) => readonly DesiredWorkload[];
+  /** How a workload that shall run is. */
+  readonly level: (workload: WorkloadId) => { readonly healthy: boolean; readonly detail: string | null };
   /** Lets go of everything; what runs goes on running. */
   stop(): void;
 }
@@ -48,6 +53,7 @@ export interface ControlPlanePorts {
   readonly ids: Ids;
   readonly createMonitor: (onChange: () => void) => HealthMonitor;
   readonly folderOf: (artifact: ArtifactRef) => string;
+  readonly accessories: AccessoryPorts;
   /** MiB that new processes can have; null when unknown. */
   readonly availableMemory: () => number | null;
   readonly retention: Retention;
@@ -92,7 +98,8 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     signals.feed();
     publisher.kick();
   });
-  const addresses = createAddresses({ plant, dataPlane });
+  const accessories = createAccessories({ ...ports.accessories, plant, host: runtime });
+  const addresses = createAddresses({ plant, dataPlane, accessories });
   const evidence = async (rollout: Rollout, service: string): Promise<readonly string[]> => {
     const workload = plant
       .releases()
@@ -126,6 +133,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     store,
     publisher,
     addresses,
+    accessories,
     clock,
     onDesired: (desired: readonly DesiredWorkload[]) => monitor.watch(desired),
     onStartFailed: (workload, error) => void startFailed(workload, error),
@@ -146,11 +154,16 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     onLine: (line) => {
       for (const tell of listeners) tell(line);
     },
+    untilAccessories: (rollout, release, signal) =>
+      untilAccessoriesReady(
+        { accessories, monitor, clock, lastLines: (id) => lastLines({ id }, { runtime, clock }) },
+        { release, planned: rollout.plan.accessories ?? [], signal },
+      ),
     untilServable,
     onFault,
   });
   const housekeeping = createHousekeeping({ plant, store, builder: ports.builder, clock, retention: ports.retention, onFault });
-  const acceptance = createAcceptance({ plant, controller, monitor, addresses, clock, ids: ports.ids });
+  const acceptance = createAcceptance({ plant, controller, monitor, addresses, accessories, clock, ids: ports.ids });
 
   /** Results that may end a rollout come with the newest counts. */
   function counted(id: RolloutId): readonly RolloutEvent[] {
@@ -215,6 +228,14 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
       builder: ports.builder,
       clock,
       memory: { runtime, available: ports.availableMemory },
+      accessory: createAccessoryCommands({
+        plant,
+        host: runtime,
+        accessories,
+        passwords: ports.accessories.passwords,
+        clock,
+        kick: () => reconciler.kick(),
+      }),
     }),
     feed: {
       onRollout: (tell) => {
@@ -227,6 +248,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
       },
     },
     declared: (key) => reconciler.desired().filter((d) => `${d.workload.app}/${d.workload.environment}` === key),
+    level: (id) => monitor.level(id),
     stop: () => {
       cancelFeed();
       for (const part of [executor, interlock, reconciler, publisher, signals, monitor, housekeeping]) part.stop();
@@ -235,7 +257,10 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
 }
 
 /** What the log gives within `evidencePatience`: a decision is being made meanwhile, and no log is no reason to lose the reason. */
-async function lastLines(workload: Workload, { runtime, clock }: { runtime: Runtime; clock: Clock }): Promise<readonly string[]> {
+async function lastLines(
+  workload: Pick<Workload, 'id'>,
+  { runtime, clock }: { runtime: Runtime; clock: Clock },
+): Promise<readonly string[]> {
   const lines: string[] = [];
   const read = async (): Promise<void> => {
     for await (const line of runtime.logs(workload.id, { tail: evidenceLines })) lines.push(line.text);

@@ -28,6 +28,7 @@ export interface CommandPorts {
   readonly builder: Builder;
   readonly clock: Clock;
   readonly memory: MemoryView;
+  readonly accessory: Commands['accessory'];
 }
 
 /** Rollouts looked through for the last good release. */
@@ -161,6 +162,7 @@ export function createCommands(ports: CommandPorts): Commands {
       });
       await servedSoon(key);
     },
+    accessory: ports.accessory,
   };
 }
 

@@ -1,5 +1,4 @@
 import { catalogue, SignalboxError } from '../domain/errors.ts';
-import { resolveReferences } from '../domain/links.ts';
 import type { Release, ReleasedService, Workload } from '../domain/release.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import { isAsked } from '../domain/rollout/plan.ts';
@@ -33,6 +32,8 @@ export interface ExecutorPorts {
   /** Reports a result; tried again until it is on record or nobody waits for it. */
   readonly report: (rollout: RolloutId, event: RolloutEvent) => Promise<void>;
   readonly onLine: (line: { rollout: RolloutId; service: string; line: string }) => void;
+  /** Waits until what the release needs beside its services is healthy; else says why it is not. */
+  readonly untilAccessories: (rollout: Rollout, release: Release, signal: AbortSignal) => Promise<Reason | null>;
   /** Waits until the release that traffic goes back to has a healthy instance of each service, for a while. */
   readonly untilServable: (rollout: Rollout, signal: AbortSignal) => Promise<void>;
   readonly onFault: (error: unknown) => void;
@@ -59,6 +60,10 @@ export function createExecutor(ports: ExecutorPorts): Executor {
     switch (effect.type) {
       case 'build':
         return build(id, rollout, release, signal);
+      case 'accessories': {
+        const reason = await ports.untilAccessories(rollout, release, signal);
+        return reason ? { type: 'accessories-failed', effect: id, reason } : { type: 'accessories-ready', effect: id };
+      }
       case 'release-command':
         return releaseCommand({ id, service: effect.service, rollout, release, signal });
       case 'smoke-candidate':
@@ -132,9 +137,12 @@ export function createExecutor(ports: ExecutorPorts): Executor {
     return { type: 'command-failed', effect: id, reason: commandReason(service, command.run, command.timeout, result) };
   }
 
-  const variables = async (released: ReleasedService): Promise<Record<string, string>> => {
-    const urls = await addresses.links(released.workload.id);
-    return resolveReferences(released.workload.env, (service) => urls(service));
+  /** @throws ACCESSORY_UNHEALTHY when one has no address (any more); tried again. */
+  const variables = async ({ workload }: ReleasedService): Promise<Readonly<Record<string, string>>> => {
+    const found = await addresses.variables(workload);
+    if (found === null)
+      throw new SignalboxError('ACCESSORY_UNHEALTHY', `An accessory that ${workload.service} refers to has no address.`);
+    return found.env;
   };
 
   async function smoke(

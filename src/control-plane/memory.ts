@@ -18,6 +18,9 @@ export interface MemoryView {
   readonly available: () => number | null;
 }
 
+/** What an accessory takes soon after its start, MiB. */
+const typicalMb = { postgres: 64, redis: 16, mailcatcher: 64, pgadmin: 256, custom: 64 } as const;
+
 /** Left alone for everything else on the machine. */
 const reserveMb = 64;
 
@@ -40,7 +43,10 @@ export async function memoryNeeds(
     const each = perInstance(start.service);
     return each === null ? null : each * replicasAt(what.plan, start, what.plan.steps.length - 1);
   });
-  const needed = known.every((n) => n !== null) ? known.reduce((a, n) => a + n, 0) : null;
+  const beside = (what.release.accessories ?? [])
+    .filter((one) => what.plan.accessories?.some((planned) => planned.name === one.name && !planned.runs))
+    .reduce((sum, one) => sum + (one.resources.memoryMb ?? typicalMb[one.type]), 0);
+  const needed = known.every((n) => n !== null) ? known.reduce((a, n) => a + n, beside) : null;
   const startsOf = new Set(starts.map((s) => s.service));
   const replaced = what.live?.services.filter((s) => startsOf.has(s.service)) ?? [];
   const warm = replaced.flatMap((s) => used.get(s.workload.id) ?? []).reduce((a, n) => a + n, 0) / 2 ** 20;

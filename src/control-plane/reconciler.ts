@@ -1,11 +1,12 @@
+import { accessoryGrace, isAccessoryId } from '../domain/accessories.ts';
 import { type DesiredWorkload, desiredWorkloads } from '../domain/desired.ts';
-import { resolveReferences } from '../domain/links.ts';
 import type { Workload } from '../domain/release.ts';
-import { millis, type WorkloadId } from '../domain/values.ts';
+import { type Millis, millis, type WorkloadId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DataPlane } from '../ports/data-plane.ts';
 import type { InstanceObservation, Runtime } from '../ports/runtime.ts';
 import type { Store } from '../ports/store.ts';
+import type { Accessories } from './accessories.ts';
 import type { Addresses } from './addresses.ts';
 import { mergeCalls } from './merge-calls.ts';
 import type { Plant } from './plant.ts';
@@ -26,6 +27,7 @@ export interface ReconcilerPorts {
   readonly store: Store;
   readonly publisher: Publisher;
   readonly addresses: Addresses;
+  readonly accessories: Accessories;
   readonly clock: Clock;
   readonly onDesired: (desired: readonly DesiredWorkload[]) => void;
   /** The workload cannot be started; said to the rollouts that need it. */
@@ -36,11 +38,13 @@ export interface ReconcilerPorts {
 /** What runs is compared with what shall run at least this often, whatever happens. */
 const every = millis(5000);
 const startRetry = millis(2000);
+/** How soon a service is looked at again whose accessories have no address yet. */
+const addressRetry = millis(200);
 
 export function createReconciler(ports: ReconcilerPorts): Reconciler {
-  const { plant, runtime, dataPlane, store, publisher, addresses, clock, onFault } = ports;
-  /** Workload -> replicas it was last declared with, in this process. */
-  const declared = new Map<WorkloadId, number>();
+  const { plant, runtime, dataPlane, store, publisher, addresses, accessories, clock, onFault } = ports;
+  /** What each workload was last declared with, in this process. */
+  const declared = new Map<WorkloadId, { readonly replicas: number; readonly follows: string | undefined }>();
   const starting = new Set<WorkloadId>();
   const stopping = new Set<WorkloadId>();
   const { kick, stop } = mergeCalls(pass, onFault);
@@ -48,7 +52,10 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
   let cancelTimer = (): void => undefined;
 
   function desired(): readonly DesiredWorkload[] {
-    return plant.environments().flatMap((e) => desiredWorkloads(e, plant.rollouts(e.key), plant.releases()));
+    return [
+      ...accessories.desired(),
+      ...plant.environments().flatMap((e) => desiredWorkloads(e, plant.rollouts(e.key), plant.releases())),
+    ];
   }
 
   /** Asked again after everything that takes time: what is drained or stopped is what no decision and no table leads to now. */
@@ -71,7 +78,9 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
     const { id } = d.workload;
     if (starting.has(id) || stopping.has(id)) return;
     const present = observed.filter((o) => o.workload === id && o.state !== 'stopped').length;
-    if (declared.get(id) === d.replicas && present === d.replicas) return;
+    const before = declared.get(id);
+    const follows = accessories.follows(d.workload, observed) ?? before?.follows;
+    if (before?.replicas === d.replicas && present === d.replicas && before.follows === follows) return;
     if (d.exclusive && predecessorRuns(d, wanted, observed)) return;
     void start(d);
   }
@@ -93,11 +102,17 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
     const { workload, replicas } = d;
     starting.add(workload.id);
     try {
-      const urls = await addresses.links(workload.id);
-      const env = resolveReferences(workload.env, urls);
-      await runtime.ensure(workload, { replicas, env, epoch: plant.epoch });
-      declared.set(workload.id, replicas);
+      const variables = await addresses.variables(workload);
+      if (variables === null) {
+        // Its accessories are being started: until they have addresses there is nothing to tell it.
+        clock.after(addressRetry, kick);
+        return;
+      }
+      await runtime.ensure(workload, { replicas, ...variables, epoch: plant.epoch });
+      declared.set(workload.id, { replicas, follows: variables.follows });
+      accessories.told(workload.id, null);
     } catch (error) {
+      accessories.told(workload.id, error);
       ports.onStartFailed(workload, error);
       clock.after(startRetry, kick);
     } finally {
@@ -113,7 +128,7 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
       await dataPlane.drain(id, workload?.drain ?? millis(30_000), plant.epoch);
       if (isUnneeded(id)) {
         declared.delete(id);
-        await runtime.stop(id, { grace: workload?.grace ?? millis(10_000), epoch: plant.epoch });
+        await runtime.stop(id, { grace: graceOf(id, workload), epoch: plant.epoch });
         if (!desired().some((d) => d.workload.id === id)) await runtime.forget(id);
       }
     } catch (error) {
@@ -136,3 +151,7 @@ export function createReconciler(ports: ReconcilerPorts): Reconciler {
     },
   };
 }
+
+/** An accessory that was removed is known by its id alone. */
+const graceOf = (id: WorkloadId, workload: Workload | undefined): Millis =>
+  workload?.grace ?? (isAccessoryId(id) ? accessoryGrace : millis(10_000));

@@ -99,7 +99,10 @@ export function accessoryWorkload(spec: AccessorySpec, place: AccessoryPlace): W
       service: spec.name,
       key: 'given' as BuildKey,
       path: `.accessories/${spec.name}`,
-      given: docker && image !== undefined ? { image } : { system: programs[spec.type] },
+      given:
+        docker && image !== undefined
+          ? { image }
+          : { system: programs[spec.type], ...(spec.version === undefined ? {} : { version: spec.version }) },
     },
     ...(run === undefined ? {} : { run }),
     ...(port === undefined ? {} : { port }),

@@ -6,7 +6,8 @@ import type { ReleaseId, WorkloadId } from './values.ts';
 
 export interface DesiredWorkload {
   readonly workload: Workload;
-  readonly release: ReleaseId;
+  /** Null: an accessory, which belongs to no release. */
+  readonly release: ReleaseId | null;
   readonly replicas: number;
   /** Starts only when no other workload of the same service is left. */
   readonly exclusive: boolean;

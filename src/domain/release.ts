@@ -20,7 +20,7 @@ export interface ArtifactRef {
   /** Folder of the service inside the artifact, `.` for its root. */
   readonly path: string;
   /** Not built from the source: an image made elsewhere, or a program of this system in an empty folder. Undefined: built. */
-  readonly given?: { readonly image: string } | { readonly system: SystemProgram };
+  readonly given?: { readonly image: string } | { readonly system: SystemProgram; readonly version?: string };
 }
 
 /** What a process runtime knows how to start without a build; `command`: whatever the workload's `run` says. */

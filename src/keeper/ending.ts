@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { StopSignal } from './protocol.ts';
 import { bootId, isAlive, type Look, livingProcesses, lookAround, type ProcessIdentity, readStat } from './processes.ts';
 
 export interface Ending {
@@ -8,13 +9,15 @@ export interface Ending {
   /** Pids that the kernel itself counts to it, if it does. */
   readonly members: () => readonly number[];
   readonly graceMs: number;
+  /** What asks it to end. Default SIGTERM. */
+  readonly stopSignal?: StopSignal | undefined;
 }
 
 /** How long processes outside the main one's group may take after the main one has ended, ms. */
 const stragglersMs = 500;
 
 /**
- * Ends every process of an instance or run: SIGTERM, up to `graceMs`, SIGKILL; the process group first, then whoever carries the
+ * Ends every process of an instance or run: its stop signal, up to `graceMs`, SIGKILL; the process group first, then whoever carries the
  * marker or is a member. Resolves when none is left; zombies are not survivors.
  */
 export async function endProcesses(ending: Ending): Promise<void> {
@@ -23,14 +26,14 @@ export async function endProcesses(ending: Ending): Promise<void> {
     for (const found of await find(ending)) known.set(found.pid, found);
     return [...known.values()].filter(isAlive);
   };
-  const signal = (name: 'SIGTERM' | 'SIGKILL', targets: readonly ProcessIdentity[]): void => {
+  const signal = (name: StopSignal | 'SIGKILL', targets: readonly ProcessIdentity[]): void => {
     for (const target of targets) send(target, name);
   };
 
   let alive = await look();
   if (alive.length === 0) return;
   if (ending.graceMs > 0) {
-    signal('SIGTERM', alive);
+    signal(ending.stopSignal ?? 'SIGTERM', alive);
     const started = performance.now();
     let mainEnded: number | null = null;
     for (let pause = 5; alive.length > 0; pause = Math.min(100, pause * 1.5)) {
@@ -73,7 +76,7 @@ function inGroup(candidate: ProcessIdentity, main: ProcessIdentity | null): bool
   return main !== null && readStat(candidate.pid)?.group === main.pid;
 }
 
-function send(target: ProcessIdentity, name: 'SIGTERM' | 'SIGKILL'): void {
+function send(target: ProcessIdentity, name: StopSignal | 'SIGKILL'): void {
   if (!isAlive(target)) return;
   try {
     process.kill(target.pid, name);

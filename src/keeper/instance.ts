@@ -22,6 +22,8 @@ export interface InstanceRecord {
 
 export interface Instance {
   state(): InstanceState;
+  /** Least time it gets to end when everything is shut down; 0: any. */
+  graceMs(): number;
   /** Takes over what the record says: a living process, a death nobody saw, a stop that was under way. */
   adopt(): Promise<void>;
   /** Starts it unless it runs; one that is backing off takes a changed spec and starts at once. */
@@ -176,6 +178,7 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
       main: record.process,
       marker,
       members,
+      stopSignal: record.spec.stopSignal,
       get graceMs() {
         return ending.graceMs;
       },
@@ -193,6 +196,7 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
 
   return {
     state,
+    graceMs: () => record.spec.graceMs ?? 0,
     adopt: async () => {
       const process = record.process ?? (await oldestLeader(marker));
       if (process && isAlive(process)) {

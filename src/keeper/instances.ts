@@ -10,6 +10,8 @@ export interface Instances {
   /** @throws when the record cannot be written: then nothing is started. */
   start(spec: LaunchSpec): Promise<InstanceState>;
   stop(id: string, graceMs: number): Promise<ExitRecord | null>;
+  /** Stops all of them, each with at least the grace of its own. */
+  stopAll(graceMs: number): Promise<unknown>;
   /** With those that run without a record (label `stray`): somebody lost the keeper's folder. */
   list(): InstanceState[];
   /** Stops looking after them; they run on. */
@@ -74,6 +76,11 @@ export function openInstances(options: InstancesOptions, isRun: (id: string) => 
       strays.delete(id);
       return null;
     },
+    stopAll: (graceMs) =>
+      Promise.all([
+        ...[...instances.values()].map((instance) => instance.stop(Math.max(graceMs, instance.graceMs()))),
+        ...[...strays.keys()].map((id) => endProcesses({ main: null, marker: `${homeId}:${id}`, members: () => [], graceMs })),
+      ]),
     list: () => [...[...instances.values()].map((instance) => instance.state()), ...strays.values()],
     close: () => {
       for (const instance of instances.values()) instance.close();

@@ -54,8 +54,7 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
   });
 
   const stop = async (what: { readonly workers: boolean; readonly instances: boolean }): Promise<void> => {
-    const ended = what.instances ? instances.list().map(({ id }) => instances.stop(id, 10_000)) : [];
-    await Promise.all([...(what.workers ? [workers.end(10_000)] : []), ...ended]);
+    await Promise.all([what.workers ? workers.end(10_000) : null, what.instances ? instances.stopAll(10_000) : null]);
     if (what.instances) await Promise.all(runs.list().map(({ id }) => runs.end(id, 10_000, 'cancelled')));
     workers.close();
     instances.close();

@@ -114,7 +114,13 @@ export interface ProgramSpec {
 export interface LaunchSpec extends ProgramSpec {
   /** Restart back-off after an exit: min * 2^n up to max, reset after `stableMs` of running. */
   readonly backoff: { readonly minMs: number; readonly maxMs: number; readonly stableMs: number };
+  /** What asks it to end. Default SIGTERM. */
+  readonly stopSignal?: StopSignal;
+  /** Least time from that signal to SIGKILL when everything is shut down, ms. Default 10,000. */
+  readonly graceMs?: number;
 }
+
+export type StopSignal = 'SIGTERM' | 'SIGINT';
 
 export interface InstanceState {
   readonly id: string;

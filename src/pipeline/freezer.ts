@@ -41,6 +41,7 @@ export function createFreezer({ source, builder, loadSpec, versions, images }: F
       for (const s of services) if (await builder.has(request.app, s.build)) cached.add(s.build.key);
       return {
         services,
+        ...(view.accessories.length === 0 ? {} : { accessories: view.accessories }),
         smoke: view.smoke,
         strategy: view.strategy,
         subject: version.subject,

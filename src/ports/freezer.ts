@@ -1,3 +1,4 @@
+import type { AccessorySpec } from '../domain/accessories.ts';
 import type { ReleasedService } from '../domain/release.ts';
 import type { SmokeCheck, StrategySpec } from '../domain/spec.ts';
 import type { AppName, BuildKey, EnvironmentName } from '../domain/values.ts';
@@ -19,6 +20,8 @@ export interface FreezeRequest {
 
 export interface Frozen {
   readonly services: readonly ReleasedService[];
+  /** Undefined: none. */
+  readonly accessories?: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
   readonly subject: string;

@@ -131,6 +131,10 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       record('traffic', request);
       await options.commands?.traffic?.(request);
     },
+    async accessory(request) {
+      record('accessory', request);
+      await options.commands?.accessory?.(request);
+    },
   };
   const listen = (port: number): Promise<Api> =>
     startApi({

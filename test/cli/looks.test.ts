@@ -159,6 +159,17 @@ describe('status', () => {
               },
               { service: 'docs', release: 'v1', kind: 'static', declared: 0, running: 0, restarts: 0, memoryMb: null },
             ],
+            accessories: [
+              {
+                name: 'db',
+                what: 'postgres 16',
+                state: 'running',
+                healthy: true,
+                address: '127.0.0.1:20001',
+                restarts: 0,
+                memoryMb: 60,
+              },
+            ],
             drift: ['web of v1: 2 declared, 1 running.'],
           },
         ],

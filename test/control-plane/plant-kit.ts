@@ -82,6 +82,11 @@ export class Installation {
       clock,
       ids: this.#ids,
       createMonitor: (onChange) => createHealthMonitor({ runtime, prober, clock, onChange }),
+      accessories: {
+        runtime: 'process',
+        passwords: { of: () => Promise.resolve('secret'), forget: () => Promise.resolve() },
+        obstacle: () => null,
+      },
       folderOf: (artifact) => `/artifacts/${artifact.key}`,
       availableMemory: () => this.memoryMb,
       retention: { releasesPerEnvironment: 50, events: 10_000, artifacts: 50, artifactBytes: 1e12 },

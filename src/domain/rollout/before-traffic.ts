@@ -44,8 +44,10 @@ function enterPreparing(rollout: Rollout, now: Instant): Rollout {
   return afterBuild(entered, now);
 }
 
-/** The next release command, or the start of the instances when none is left. */
+/** The accessories, the next release command, or the start of the instances when nothing else is left. */
 export function afterBuild(rollout: Rollout, now: Instant): Rollout {
+  if ((rollout.plan.accessories ?? []).length > 0 && rollout.accessoriesReady !== true)
+    return ask(rollout, { type: 'accessories' });
   const [service] = rollout.commandsLeft;
   if (service !== undefined) return ask(rollout, { type: 'release-command', service });
   return enterStarting(rollout, now);
@@ -57,6 +59,12 @@ export function onPreparing(rollout: Rollout, event: RolloutEvent, now: Instant)
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
       return { rollout: afterBuild(settle(rollout, event.effect), now) };
     case 'build-failed':
+      if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
+      return { rollout: end(rollout, 'failed', event.reason) };
+    case 'accessories-ready':
+      if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
+      return { rollout: afterBuild({ ...settle(rollout, event.effect), accessoriesReady: true }, now) };
+    case 'accessories-failed':
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
       return { rollout: end(rollout, 'failed', event.reason) };
     case 'command-done': {

@@ -12,6 +12,8 @@ export type RolloutEvent =
     }
   | { readonly type: 'built'; readonly effect: string }
   | { readonly type: 'build-failed'; readonly effect: string; readonly reason: Reason }
+  | { readonly type: 'accessories-ready'; readonly effect: string }
+  | { readonly type: 'accessories-failed'; readonly effect: string; readonly reason: Reason }
   | { readonly type: 'command-done'; readonly effect: string }
   | { readonly type: 'command-failed'; readonly effect: string; readonly reason: Reason }
   /** It ran, and nobody knows how it ended. */

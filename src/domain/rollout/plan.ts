@@ -1,3 +1,4 @@
+import { describeAccessory } from '../accessories.ts';
 import type { Release, ReleasedService } from '../release.ts';
 import type { GateSpec, SmokeCheck } from '../spec.ts';
 import type { BuildKey, Millis, ReleaseId, WorkloadId } from '../values.ts';
@@ -11,6 +12,8 @@ export interface RolloutPlan {
   readonly release: ReleaseId;
   readonly from: ReleaseId | null;
   readonly builds: readonly PlannedBuild[];
+  /** What has to be there before anything of the release is started. Undefined: nothing. */
+  readonly accessories?: readonly PlannedAccessory[];
   readonly releaseCommands: readonly { readonly service: string; readonly run: string; readonly timeout: Millis }[];
   /** Workloads that do not run yet, or run only as long as the release with traffic now stands its bake. */
   readonly starts: readonly PlannedStart[];
@@ -36,6 +39,16 @@ export interface PlannedBuild {
   readonly image?: { readonly dockerfile: string } | { readonly name: string };
 }
 
+export interface PlannedAccessory {
+  readonly name: string;
+  /** In one line, e.g. `postgres 16`. */
+  readonly what: string;
+  /** From its start to healthy. */
+  readonly deadline: Millis;
+  /** It was running before: nothing is done to it. */
+  readonly runs: boolean;
+}
+
 export interface PlannedStart {
   readonly workload: WorkloadId;
   readonly service: string;
@@ -58,6 +71,8 @@ export interface PlanFacts {
   readonly commandsDone: Readonly<Record<string, string>>;
   /** Workloads that run at the moment of planning. */
   readonly running: ReadonlySet<WorkloadId>;
+  /** Names of the accessories that run in this environment. Default: none. */
+  readonly accessories?: ReadonlySet<string>;
   readonly notes: readonly string[];
 }
 
@@ -75,6 +90,7 @@ export function planRollout(facts: PlanFacts): RolloutPlan {
     release: release.id,
     from: live?.id ?? null,
     builds: fresh.map((s) => plannedBuild(s, facts.cached)),
+    ...plannedAccessories(release, facts.accessories ?? new Set()),
     releaseCommands: kind === 'rollback' ? [] : release.services.flatMap((s) => neededCommand(s, facts.commandsDone)),
     starts: own.filter((s) => s.workload.kind !== 'static').map((s) => plannedStart(s, live)),
     unchanged: release.services.filter((s) => liveWorkloads.has(s.workload.id)).map((s) => s.service),
@@ -87,6 +103,18 @@ export function planRollout(facts: PlanFacts): RolloutPlan {
     onTimeout: release.strategy.onTimeout,
     gate: release.strategy.gate,
     notes: facts.notes,
+  };
+}
+
+function plannedAccessories(release: Release, running: ReadonlySet<string>): Pick<RolloutPlan, 'accessories'> {
+  if (release.accessories === undefined || release.accessories.length === 0) return {};
+  return {
+    accessories: release.accessories.map((one) => ({
+      name: one.name,
+      what: describeAccessory(one),
+      deadline: one.deadline,
+      runs: running.has(one.name),
+    })),
   };
 }
 
@@ -144,6 +172,8 @@ export function replicasAt(plan: RolloutPlan, start: PlannedStart, step: number)
 export function describePlan(plan: RolloutPlan): readonly string[] {
   const lines: string[] = [];
   for (const build of plan.builds) lines.push(describeBuild(build));
+  for (const a of plan.accessories ?? [])
+    lines.push(a.runs ? `keep ${a.name} as it runs` : `start ${a.name} (${a.what}), healthy within ${seconds(a.deadline)}`);
   for (const c of plan.releaseCommands) lines.push(`run once for ${c.service}: ${c.run} (at most ${seconds(c.timeout)})`);
   const starts = realStarts(plan);
   for (const s of starts)

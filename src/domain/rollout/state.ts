@@ -57,6 +57,8 @@ export interface OutstandingEffect {
 export type Effect =
   /** Build every artifact of the plan that is not there yet. */
   | { readonly type: 'build' }
+  /** Wait until the accessories of the plan are healthy. */
+  | { readonly type: 'accessories' }
   /** Runs at most once per rollout. */
   | { readonly type: 'release-command'; readonly service: string }
   /** Make the release reachable as a candidate, then run the smoke list against it. */
@@ -98,6 +100,8 @@ export interface Rollout {
   readonly scale: number;
   /** Release commands still to run, in order. */
   readonly commandsLeft: readonly string[];
+  /** The accessories of the plan were all seen healthy. Undefined: not yet, or there are none. */
+  readonly accessoriesReady?: boolean;
   /** Workloads of the plan that must be healthy at this point, and how they are. */
   readonly health: Readonly<Record<WorkloadId, WorkloadHealth>>;
   /** Crashes of its workloads on record with the runtime when it was cleared for traffic: one more is a crash with traffic. */

@@ -48,6 +48,7 @@ const prepared = (persist: readonly string[], users: 'own' | 'current' = 'curren
       users: users === 'own' ? openUsers(join(dir, 'users.json')) : null,
       whenUnreachable: 'refuse',
       note: () => {},
+      system: { path: base.path, mailCatcher: '' },
     },
   );
 };

@@ -181,6 +181,8 @@ function resultOf(
   switch (outstanding.effect.type) {
     case 'build':
       return act.good ? { type: 'built', effect } : { type: 'build-failed', effect, reason };
+    case 'accessories':
+      return act.good ? { type: 'accessories-ready', effect } : { type: 'accessories-failed', effect, reason };
     case 'release-command':
       return act.good ? { type: 'command-done', effect } : { type: 'command-failed', effect, reason };
     case 'smoke-candidate':

@@ -14,6 +14,8 @@ const samples: { readonly [Type in RolloutEventType]: Extract<RolloutEvent, { ty
   started: { type: 'started', wall: 0 as never, ready: false, counts: {} },
   built: { type: 'built', effect: 'x' },
   'build-failed': { type: 'build-failed', effect: 'x', reason },
+  'accessories-ready': { type: 'accessories-ready', effect: 'x' },
+  'accessories-failed': { type: 'accessories-failed', effect: 'x', reason },
   'command-done': { type: 'command-done', effect: 'x' },
   'command-failed': { type: 'command-failed', effect: 'x', reason },
   'command-lost': { type: 'command-lost', effect: 'x', reason },

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { HealthSpec } from '../../../domain/spec.ts';
 import type { Prober, Sight, SmokeRequest } from '../../../ports/prober.ts';
 import { askStatus, sayError } from './ask-status.ts';
+import { postgresHealth } from './postgres.ts';
 
 /** Bytes of a body that are searched for `contains`. */
 const searched = 1024 * 1024;
@@ -13,7 +14,10 @@ const searched = 1024 * 1024;
  */
 export function httpProber(): Prober {
   return {
-    health: (target, spec) => (spec.type === 'http' ? httpHealth(target, spec) : portHealth(target, spec)),
+    health: (target, spec) => {
+      if (spec.type === 'http') return httpHealth(target, spec);
+      return spec.type === 'postgres' ? postgresHealth(target, spec) : portHealth(target, spec);
+    },
     check: (what) => smoke(what),
     close: () => Promise.resolve(),
   };

@@ -15,6 +15,8 @@ export interface LauncherOptions extends PrepareOptions {
   readonly homeId: string;
   readonly ports: Ports;
   readonly call: KeeperCalls;
+  /** An accessory got this port. */
+  readonly onPort: (workload: string, port: number) => void;
 }
 
 export interface Launcher {
@@ -39,14 +41,23 @@ export function openLauncher(options: LauncherOptions): Launcher {
     return planNetwork(homeId, id, new Set([...ours, ...addressesInUse()]));
   };
 
+  /** Accessories keep theirs for as long as nobody else sits on it: the variables of services carry it. */
+  const portFor = async ({ workload, keptPort }: WorkloadRecord): Promise<number> => {
+    if (!isSystem(workload)) return ports.take();
+    const span = portsOf(workload);
+    if (keptPort !== undefined && (await ports.claim(keptPort, span))) return keptPort;
+    const port = await ports.take(span);
+    options.onPort(workload.id, port);
+    return port;
+  };
+
   const specFor = async (record: WorkloadRecord, n: number, port: number | null): Promise<LaunchSpec> => {
     const { workload, env, fixedPort } = record;
     const id = instanceId(workload.id, n);
     const network = fixedPort === null ? null : await networkFor(id);
     const listen = port === null ? null : { host: network ? '0.0.0.0' : '127.0.0.1', port };
-    const command = workload.run ?? '';
-    const prepared = await prepare({ workload, copy: `${n}`, command, env, listen }, options);
-    const argv = shellArgv(command);
+    const prepared = await prepare({ workload, copy: `${n}`, command: workload.run ?? '', env, listen }, options);
+    const argv = shellArgv(prepared.command);
     const { memoryMb, cpus } = workload.resources;
     return {
       id,
@@ -58,6 +69,8 @@ export function openLauncher(options: LauncherOptions): Launcher {
       ...(prepared.owner && !network ? prepared.owner : {}),
       limits: { ...(memoryMb === undefined ? {} : { memoryMb }), ...(cpus === undefined ? {} : { cpus }) },
       backoff,
+      ...(workload.stopSignal === undefined ? {} : { stopSignal: workload.stopSignal }),
+      ...(isSystem(workload) ? { graceMs: workload.grace } : {}),
       labels: labelsOf(workload, listen, network),
     };
   };
@@ -66,7 +79,7 @@ export function openLauncher(options: LauncherOptions): Launcher {
     start: async (record, n, epoch) => {
       const { workload, fixedPort } = record;
       const own = workload.kind === 'web' && fixedPort === null;
-      const port = workload.kind === 'web' ? (fixedPort ?? (await ports.take())) : null;
+      const port = workload.kind === 'web' ? (fixedPort ?? (await portFor(record))) : null;
       try {
         const spec = await specFor(record, n, port);
         const state = await call('start', { epoch, spec });
@@ -84,6 +97,11 @@ export function openLauncher(options: LauncherOptions): Launcher {
     return new SignalboxError('START_FAILED', `${workload.app}/${workload.service} could not be started: ${why}`);
   }
 }
+
+const isSystem = ({ artifact }: Workload): boolean => artifact.given !== undefined && 'system' in artifact.given;
+/** Of the mail catcher: its page, and its mail on the port after it. */
+const portsOf = ({ artifact: { given } }: Workload): number =>
+  given !== undefined && 'system' in given && given.system === 'mail-catcher' ? 2 : 1;
 
 const neverStarted = ({ state, lastExit }: InstanceState): boolean =>
   state === 'backing-off' && lastExit?.reason === 'start-failed';

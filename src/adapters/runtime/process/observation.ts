@@ -24,6 +24,7 @@ export function observationOf(
     state: state.state,
     endpoint: known.hasListened && (state.state === 'running' || state.state === 'backing-off') ? endpointOf(labels) : null,
     listening: known.listens,
+    inside: endpointOf(labels),
     startedAt: state.startedAt as WallTime | null,
     restarts: state.restarts,
     lastExit: lastExit && { code: lastExit.code, signal: lastExit.signal, reason: lastExit.reason, at: lastExit.at as WallTime },

@@ -12,9 +12,12 @@ export const defaultPortRange: PortRange = { from: 20_000, to: 31_999 };
 export interface Ports {
   /**
    * A port that nobody listens on and that no other instance was given.
+   * @param span so many of them in a row, of which the first is returned. Default 1.
    * @throws Error when the whole range is taken.
    */
-  take(): Promise<number>;
+  take(span?: number): Promise<number>;
+  /** Takes this one (and those after it) if nobody listens there and nobody else was given it. */
+  claim(port: number, span?: number): Promise<boolean>;
   /** Marks a port as given, e.g. by an earlier control plane. */
   hold(port: number): void;
   release(port: number): void;
@@ -22,22 +25,37 @@ export interface Ports {
 
 export function openPorts(range: PortRange = defaultPortRange): Ports {
   const given = new Set<number>();
+  /** First of several that belong together -> how many. */
+  const spans = new Map<number, number>();
   const size = range.to - range.from + 1;
+  const claim = async (port: number, span = 1): Promise<boolean> => {
+    const wanted = Array.from({ length: span }, (_, i) => port + i);
+    if (wanted.some((one) => given.has(one))) return false;
+    for (const one of wanted) given.add(one);
+    spans.set(port, span);
+    for (const one of wanted) {
+      if (await isFree(one)) continue;
+      for (const taken of wanted) given.delete(taken);
+      return false;
+    }
+    return true;
+  };
   return {
-    take: async () => {
+    claim,
+    take: async (span = 1) => {
       // Drawn: between this look and the program's own listening, another installation on this machine looks there, too.
       const first = randomInt(size);
       for (let tried = 0; tried < size; tried++) {
         const port = range.from + ((first + tried) % size);
-        if (given.has(port)) continue;
-        given.add(port);
-        if (await isFree(port)) return port;
-        given.delete(port);
+        if (port + span - 1 <= range.to && (await claim(port, span))) return port;
       }
       throw new Error(`No port between ${range.from} and ${range.to} is free.`);
     },
     hold: (port) => void given.add(port),
-    release: (port) => void given.delete(port),
+    release: (port) => {
+      for (let one = port; one < port + (spans.get(port) ?? 1); one++) given.delete(one);
+      spans.delete(port);
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import type { Workload } from '../../../domain/release.ts';
 import { type BaseEnvironment, instanceEnvironment, type Place } from './environment.ts';
 import { artifactOf, type Folders, persistentOf, placeOf } from './folders.ts';
 import { below, copyArtifact, linkPersistent, type Owner, staysBelow } from './scratch.ts';
+import { systemLaunch, type SystemLaunch, type SystemOptions } from './system/launch.ts';
 import { obstacle, type Users } from './users.ts';
 
 export interface PrepareOptions {
@@ -15,9 +16,12 @@ export interface PrepareOptions {
   /** What to do when the instance's own user cannot reach what it needs: run it as root, or refuse. */
   readonly whenUnreachable: 'root' | 'refuse';
   readonly note: (text: string) => void;
+  readonly system: SystemOptions;
 }
 
 export interface Prepared {
+  /** Shell text to start: the one given, or that of a program of this system. */
+  readonly command: string;
   readonly place: Place;
   readonly owner: Owner | null;
   readonly env: Readonly<Record<string, string>>;
@@ -37,10 +41,14 @@ export interface PrepareRequest {
  * @throws ARTIFACT_MISSING, NO_SPACE, START_FAILED.
  */
 export async function prepare(request: PrepareRequest, options: PrepareOptions): Promise<Prepared> {
-  const { workload, copy, command, env: declared, listen } = request;
+  const { workload, copy, env: declared, listen } = request;
   const { folders, base, users, whenUnreachable, note } = options;
   const artifact = artifactOf(folders, workload);
-  if (!(await stat(artifact).catch(() => null))?.isDirectory()) {
+  const [first] = workload.persist;
+  const data = first === undefined ? undefined : persistentOf(folders, workload, first);
+  const system = systemLaunch(workload, declared, { data, options: options.system });
+  const command = system?.command ?? request.command;
+  if (system === null && !(await stat(artifact).catch(() => null))?.isDirectory()) {
     throw new SignalboxError(
       'ARTIFACT_MISSING',
       `The artifact of ${workload.service} (${workload.artifact.key}) is not at ${artifact}.`,
@@ -49,36 +57,41 @@ export async function prepare(request: PrepareRequest, options: PrepareOptions):
   const place = placeOf(folders, workload, copy);
   const env = instanceEnvironment(workload, declared, { base, place, listen });
   const owner = users?.of(workload.app, workload.environment) ?? null;
-  await lay(workload, place, { artifact, folders, owner });
-  if (!owner) return { place, owner, env };
-  const blocked = obstacle(owner, place.cwd, env, programOf(command));
-  if (blocked === null) return { place, owner, env };
+  if (system && data !== undefined) await system.prepare(data, owner);
+  await lay(workload, place, { artifact, folders, owner, system });
+  const prepared = { command, place, env };
+  if (!owner) return { ...prepared, owner };
+  const blocked = obstacle(owner, place.cwd, env, system?.program ?? programOf(command));
+  if (blocked === null) return { ...prepared, owner };
   const why = `${workload.app}/${workload.service} cannot run as its own user (${owner.uid}): ${blocked}`;
-  if (whenUnreachable === 'refuse') {
+  if (whenUnreachable === 'refuse' || system?.neverRoot) {
     await rm(place.base, { recursive: true, force: true });
     throw new SignalboxError('START_FAILED', `${why}.`);
   }
   note(`${why}. It runs as root instead.`);
-  return { place, owner: null, env };
+  return { ...prepared, owner: null };
 }
 
 interface Laying {
   readonly artifact: string;
   readonly folders: Folders;
   readonly owner: Owner | null;
+  readonly system: SystemLaunch | null;
 }
 
 async function lay(
   workload: Workload,
   place: Place & { readonly base: string },
-  { artifact, folders, owner }: Laying,
+  { artifact, folders, owner, system }: Laying,
 ): Promise<void> {
   try {
     await rm(place.base, { recursive: true, force: true });
     await mkdir(dirname(place.base), { recursive: true });
     // Closed until it is whole: another copy of the app runs as its future owner and could lead us astray by links.
     await mkdir(place.base, { mode: 0o700 });
-    await copyArtifact(artifact, place.root, owner);
+    if (system) await mkdir(place.cwd, { recursive: true });
+    else await copyArtifact(artifact, place.root, owner);
+    await system?.equip(place);
     for (const folder of [place.home, place.temp]) await mkdir(folder, { mode: 0o700 });
     for (const folder of workload.persist) {
       const inScratch = below(place.cwd, folder);
@@ -91,7 +104,8 @@ async function lay(
       const inArtifact = join(artifact, workload.artifact.path, folder);
       await linkPersistent({ inScratch, inArtifact, lasting: persistentOf(folders, workload, folder) }, owner);
     }
-    if (owner) for (const folder of [place.base, place.home, place.temp]) await chown(folder, owner.uid, owner.gid);
+    const own = [place.base, place.home, place.temp, ...(system ? [place.root, place.cwd] : [])];
+    if (owner) for (const folder of own) await chown(folder, owner.uid, owner.gid);
   } catch (cause) {
     await rm(place.base, { recursive: true, force: true }).catch(() => {});
     if (cause instanceof SignalboxError) throw cause;

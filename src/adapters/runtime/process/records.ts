@@ -9,6 +9,10 @@ export interface WorkloadRecord {
   readonly replicas: number;
   /** The port it insists on, once that was seen; its instances then run in network namespaces of their own. */
   readonly fixedPort: number | null;
+  /** Of an accessory: the port it had last. Others know it, so it gets the same again. */
+  readonly keptPort?: number;
+  /** See `EnsureOptions.follows`. */
+  readonly follows?: string;
 }
 
 export interface WorkloadRecords {

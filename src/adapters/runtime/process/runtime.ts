@@ -7,7 +7,7 @@ import type { Epoch, InstanceId } from '../../../domain/values.ts';
 import type { InstanceState } from '../../../keeper/protocol.ts';
 import type { InstanceObservation, Runtime } from '../../../ports/runtime.ts';
 import type { BaseEnvironment } from './environment.ts';
-import { artifactOf, type Folders, logFolderOf, scratchOf } from './folders.ts';
+import { artifactOf, type Folders, logFolderOf, persistentOf, scratchOf } from './folders.ts';
 import { callsTo, type RuntimeKeeper } from './keeper-calls.ts';
 import { instanceId, numberOfInstance, workloadOfInstance } from './labels.ts';
 import { openLauncher } from './launcher.ts';
@@ -36,6 +36,8 @@ export interface ProcessRuntimeOptions {
   readonly whenUnreachable?: 'root' | 'refuse';
   /** Default: as root with iproute2 and util-linux. */
   readonly networks?: boolean;
+  /** File of the mail catcher, one that needs no other file. */
+  readonly mailCatcher?: string;
   /** Told each note as it comes, see `notes`. */
   readonly onNote?: (text: string) => void;
 }
@@ -65,8 +67,18 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
     whenUnreachable,
     note,
     users: users === 'own' ? openUsers(join(folders.work, 'users.json')) : null,
+    system: { path: base.path, mailCatcher: options.mailCatcher ?? '' },
   };
-  const launcher = openLauncher({ ...prepare, homeId, ports, call });
+  const launcher = openLauncher({
+    ...prepare,
+    homeId,
+    ports,
+    call,
+    onPort: (id, port) => {
+      const record = records.get(id);
+      if (record) records.put({ ...record, keptPort: port });
+    },
+  });
   const oneOffs = openOneOffs({ ...prepare, keeper, call });
   const inTurn = turns();
   const listeners = new Set<(instance: InstanceObservation) => void>();
@@ -146,17 +158,26 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
   };
 
   return {
-    ensure: async (workload, { replicas, env, epoch: now }) => {
+    ensure: async (workload, { replicas, env, follows, epoch: now }) => {
       await accept(now);
       if (workload.kind === 'static') return;
-      if (!existsSync(artifactOf(folders, workload))) {
-        const { service, artifact } = workload;
+      const { service, artifact } = workload;
+      if (artifact.given !== undefined && 'image' in artifact.given)
+        throw new SignalboxError('START_FAILED', `${service} is an image (${artifact.given.image}), which needs Docker.`);
+      if (artifact.given === undefined && !existsSync(artifactOf(folders, workload))) {
         throw new SignalboxError('ARTIFACT_MISSING', `The artifact of ${service} (${artifact.key}) is gone.`);
       }
       await settled;
       await inTurn(workload.id, async () => {
         const before = records.get(workload.id);
-        const record = { workload, env, replicas, fixedPort: before?.fixedPort ?? siblingPort(workload, records.all()) };
+        const record = {
+          workload,
+          env,
+          replicas,
+          fixedPort: before?.fixedPort ?? siblingPort(workload, records.all()),
+          ...(before?.keptPort === undefined ? {} : { keptPort: before.keptPort }),
+          ...(follows === undefined ? {} : { follows }),
+        };
         records.put(record);
         for (const { id, state } of await of(workload.id)) {
           if (state === 'stopping') await call('stop', { epoch: now, id, graceMs: workload.grace });
@@ -175,6 +196,11 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
           await stopInstances(begun, 0);
           throw failed.reason;
         }
+        if (before?.follows !== undefined && before.follows !== follows)
+          for (const state of there.filter(({ id }) => numberOfInstance(id) <= replicas)) {
+            await stopInstances([state], workload.grace);
+            await launcher.start(record, numberOfInstance(state.id), now);
+          }
         // Not waited for: the grace may be long, and the keeper has it on record from the first moment.
         if (surplus.length > 0) stopInstances(surplus, workload.grace).catch((cause: unknown) => note(String(cause)));
       });
@@ -228,6 +254,13 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
         const record = records.get(workload);
         if (record) await rm(logFolderOf(folders, record.workload), { recursive: true, force: true });
         records.remove(workload);
+      }),
+    discard: (workload) =>
+      inTurn(workload.id, async () => {
+        if ((await of(workload.id)).length > 0)
+          throw new SignalboxError('CONFLICT', `${workload.id} still runs; stop it before its data is deleted.`);
+        for (const folder of workload.persist)
+          await rm(persistentOf(folders, workload, folder), { recursive: true, force: true });
       }),
     notes: () => [...notes],
     close: () => {
