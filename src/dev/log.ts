@@ -6,6 +6,8 @@ export interface DevLog {
   line(source: string, text: string): void;
   /** A line of our own about a service. */
   note(source: string, text: string, tone?: 'good' | 'bad' | 'plain'): void;
+  /** A new life begins: what it said before does not explain it. */
+  fresh(source: string): void;
   /** Its newest lines, oldest first, without colours. */
   tail(source: string, lines: number): readonly string[];
 }
@@ -64,6 +66,7 @@ export function openDevLog({ sources, paint, write, json, now }: DevLogOptions):
       const tint = { good: paint.green, bad: paint.red, plain: paint.dim }[tone];
       print({ source, text, kind: 'note' }, tint(text));
     },
+    fresh: (source) => void kept.delete(source),
     tail: (source, lines) => (kept.get(source) ?? []).slice(-lines),
   };
 }

@@ -112,7 +112,7 @@ export function missingError(
   );
   const example = all.some(({ missing }) => missing.some(({ asked }) => asked.startsWith('.env.example')));
   return new SignalboxError('VARIABLE_MISSING', `Variables are missing: ${words.join('; ')}.`, {
-    hint: `Write them into .env beside signalbox.yaml${example ? ' (`cp .env.example .env` is a start; NAME= with nothing behind it says that it may be empty)' : ''}.`,
+    hint: `Write them into .env beside signalbox.yaml${example ? ' (`cp .env.example .env` is a start)' : ''}.`,
     details: { missing: all.map(({ service, missing }) => ({ service, names: missing.map(({ name }) => name) })) },
   });
 }

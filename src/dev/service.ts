@@ -104,6 +104,7 @@ export function runService(options: ServiceOptions): RunningService {
   /** One whole turn: prepare, stop, start, wait until it listens. Ends early when another turn is wanted. */
   const turn = async (): Promise<void> => {
     const mine = ++life;
+    log.fresh(name);
     const over = (): boolean => closing || wanted !== undefined || mine !== life;
     let env: Readonly<Record<string, string>>;
     try {

@@ -153,8 +153,8 @@ export async function openSession(options: DevOptions): Promise<Session> {
     if (missing.length > 0)
       throw missingError(missing.map(({ spec, missing: names }) => ({ service: spec.name, missing: names })));
 
-    proxy = await openProxy(options, place, { services: [...wanted, ...leftOut], log });
     const addresses = localAddresses([...wanted, ...leftOut]);
+    proxy = await openProxy(options, { app: loaded.spec.app, place, services: [...wanted, ...leftOut], addresses, log });
     await installAll(
       prepared.flatMap(({ installation }) => installation ?? []),
       { log, place, env: { ...options.shell }, ended: isEnding, onProgram: (program) => (installing = program) },
@@ -250,17 +250,14 @@ const installedIn =
 /** @throws PORT_IN_USE, PROGRAM_FAILED */
 async function openProxy(
   { port, proxyProgram }: DevOptions,
-  place: DevPlace,
-  { services, log }: { readonly services: readonly ServiceSpec[]; readonly log: DevLog },
+  of: Omit<Parameters<typeof openStackProxy>[0], 'program' | 'port' | 'others'>,
 ): Promise<DevProxy> {
   try {
     return await openStackProxy({
+      ...of,
       program: proxyProgram,
-      place,
       port: port ?? presetPort,
       others: port === undefined ? othersTried : 0,
-      services,
-      log,
     });
   } catch (cause) {
     if (!(cause instanceof WireError)) throw cause;

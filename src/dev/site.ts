@@ -37,6 +37,7 @@ export async function runSite(options: SiteServiceOptions): Promise<RunningServi
     if (!same) await options.onStanding();
   };
   const turn = async (): Promise<void> => {
+    log.fresh(name);
     if (plan.prepare !== undefined) {
       const env = await options.environment();
       const made = startProgram({

@@ -59,23 +59,34 @@ const longestSilenceMs = 30_000;
 export const linkedServices = (services: readonly ServiceSpec[]): string[] =>
   services.filter(({ kind }) => kind !== 'worker').map(({ name }) => name);
 
-export const openStackProxy = (options: {
+/** Opens the address; requests wait from the first moment on, until something can answer them. */
+export async function openStackProxy(options: {
+  readonly app: string;
   readonly program: string;
   readonly place: DevPlace;
   readonly port: number;
   readonly others: number;
   readonly services: readonly ServiceSpec[];
+  readonly addresses: LocalAddresses;
   readonly log: DevLog;
-}): Promise<DevProxy> =>
-  openDevProxy({
+}): Promise<DevProxy> {
+  const { app, place, services, addresses, log } = options;
+  const linked = linkedServices(services);
+  const proxy = await openDevProxy({
     program: options.program,
-    dir: join(options.place.root, 'proxy'),
+    dir: join(place.root, 'proxy'),
     port: options.port,
     others: options.others,
-    links: linkedServices(options.services).length,
-    marker: markerOf(options.place, 'proxy'),
-    onLine: (line) => options.log.line('proxy', line),
+    links: linked.length,
+    marker: markerOf(place, 'proxy'),
+    onLine: (line) => log.line('proxy', line),
   });
+  const destinations = linked.map((service) => ({ service, port: null, start: 0 }));
+  await proxy.commit(devTable({ app, version: firstVersion, routes: addresses.routes, destinations, linked }));
+  return proxy;
+}
+
+const firstVersion = 1;
 
 /** Starts everything behind one address. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -86,7 +97,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const excuses = new Map<string, TroubleServer>();
   const starts = new Map<string, number>();
   const index = addresses.several ? await serveIndex(options.app, addresses.hosts, proxy.port) : undefined;
-  let version = 0;
+  let version = firstVersion;
   let ended = false;
 
   for (const { name } of all)

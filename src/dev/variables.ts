@@ -33,7 +33,7 @@ export interface ServiceVariables {
 
 export interface MissingVariable {
   readonly name: string;
-  /** Who asks for it: `signalbox.yaml:12` or `.env.example`. */
+  /** Who asks for it: `signalbox.yaml:12` or `.env.example:3`. */
   readonly asked: string;
 }
 
@@ -73,22 +73,31 @@ export function serviceVariables(sources: VariableSources): ServiceVariables {
   const named = new Set([...Object.keys(declared), ...Object.keys(fromFiles)]);
   const fromShell = Object.fromEntries(Object.entries(passed).filter(([name]) => named.has(name)));
   const env = { ...passed, ...declared, ...fromFiles, ...fromShell, ...local };
+  const open = undecidedIn(sources, env);
+  if (open.length > 0) notes.push(`${open.join(', ')} of .env.example ${open.length === 1 ? 'is' : 'are'} not set`);
   return { env, notes, missing: missingOf(sources, env) };
 }
 
-/** `requires` wants a value; a name of `.env.example` without one only has to be decided about, be it with an empty value. */
+/** `requires`, and what `.env.example` marks as required, wants a value. */
 function missingOf({ service, example }: VariableSources, env: Readonly<Record<string, string>>): MissingVariable[] {
+  const empty = (name: string): boolean => (env[name] ?? '') === '' && !decidedByUs.has(name);
   const required = (service.requires ?? [])
-    .filter(({ name }) => (env[name] ?? '') === '' && !(name === 'PORT' || name === 'HOST'))
+    .filter(({ name }) => empty(name))
     .map(({ name, line }) => ({ name, asked: line === undefined ? 'signalbox.yaml' : `signalbox.yaml:${line}` }));
-  const undecided = example
-    .filter(
-      ({ name, value, comment }) =>
-        value === '' && !Object.hasOwn(env, name) && !/\boptional\b/i.test(comment) && !decidedByUs.has(name),
-    )
+  const marked = example
+    .filter(({ name, comment }) => /\brequired\b/i.test(comment) && !/\bnot required\b/i.test(comment) && empty(name))
     .filter(({ name }) => !required.some((one) => one.name === name))
     .map(({ name, line }) => ({ name, asked: `.env.example:${line}` }));
-  return [...required, ...undecided];
+  return [...required, ...marked];
+}
+
+/** Names that `.env.example` leaves open and nobody has decided about, be it with an empty value: worth a word, no more. */
+function undecidedIn({ service, example }: VariableSources, env: Readonly<Record<string, string>>): string[] {
+  const asked = new Set((service.requires ?? []).map(({ name }) => name));
+  return example
+    .filter(({ name, value, comment }) => value === '' && !asked.has(name) && !/\b(?:required|optional)\b/i.test(comment))
+    .map(({ name }) => name)
+    .filter((name) => !Object.hasOwn(env, name) && !decidedByUs.has(name));
 }
 
 const decidedByUs = new Set(['PORT', 'HOST', 'NODE_ENV']);

@@ -101,14 +101,13 @@ describe('variables of a service', () => {
     expect(notes).toHaveLength(2);
     expect(notes.join()).toContain('DATABASE_URL of .env is not used');
   });
-  test('what is required needs a value, what the example names a decision', () => {
-    const example = 'KEY=\nSECRET=\n# optional\nMAYBE=\nWITH=default';
-    expect(variablesOf({ '.env': 'EMPTY=' }, { example }).missing).toMatchObject([
-      { name: 'KEY' },
-      { name: 'EMPTY' },
-      { name: 'SECRET', asked: '.env.example:2' },
-    ]);
-    expect(variablesOf({ '.env': 'KEY=1\nEMPTY=2\nSECRET=' }, { example }).missing).toEqual([]);
+  test('what is required needs a value; what the example leaves open is worth a word', () => {
+    const example = 'KEY=\nSECRET= # required\n# optional\nMAYBE=\nWITH=default\n# for the panel\nOPEN=';
+    const first = variablesOf({ '.env': 'EMPTY=' }, { example });
+    expect(first.missing).toMatchObject([{ name: 'KEY' }, { name: 'EMPTY' }, { name: 'SECRET', asked: '.env.example:2' }]);
+    expect(first.notes).toEqual(['OPEN of .env.example is not set']);
+    const second = variablesOf({ '.env': 'KEY=1\nEMPTY=2\nSECRET=3\nOPEN=' }, { example });
+    expect(second).toMatchObject({ missing: [], notes: [] });
   });
 });
 
