@@ -1,0 +1,90 @@
+import { SignalboxError } from '../../../domain/errors.ts';
+import type { ArtifactRef } from '../../../domain/release.ts';
+import type { Engine } from '../../../engine/client.ts';
+import { mapped } from '../../../engine/errors.ts';
+import { jsonLines } from '../../../engine/streams.ts';
+
+/** What a container needs to know of its image. */
+export interface ImageFacts {
+  /** `sha256:…`: what runs is this very image, whatever its names come to mean. */
+  readonly id: string;
+  /** As the image names it: empty, `node`, `1000:1000`. */
+  readonly user: string;
+  readonly folder: string;
+  /** TCP ports it exposes. */
+  readonly ports: readonly number[];
+  readonly stopSignal: string;
+}
+
+interface Inspected {
+  readonly Id: string;
+  readonly Config: {
+    readonly User?: string;
+    readonly WorkingDir?: string;
+    readonly ExposedPorts?: Readonly<Record<string, unknown>> | null;
+    readonly StopSignal?: string;
+  } | null;
+}
+
+const pullMs = 10 * 60_000;
+
+/**
+ * The image of an artifact: by its build key where it was built here, by name where it was made elsewhere (pulled when it is missing).
+ * @throws ARTIFACT_MISSING, ENGINE_UNAVAILABLE.
+ */
+export async function imageOf(engine: Engine, artifact: ArtifactRef): Promise<ImageFacts> {
+  try {
+    const { given } = artifact;
+    if (given && 'system' in given)
+      throw new SignalboxError('START_FAILED', `${artifact.service} is a program of this system, which containers do not run.`);
+    const reference = given ? given.image : await builtImage(engine, artifact);
+    const found = await inspect(engine, reference);
+    if (found) return found;
+    if (!given) throw missing(artifact, `the image ${reference} is gone`);
+    await pull(engine, artifact, given.image);
+    const pulled = await inspect(engine, reference);
+    if (!pulled) throw missing(artifact, `the engine has no image ${reference} after pulling it`);
+    return pulled;
+  } catch (cause) {
+    throw mapped(cause);
+  }
+}
+
+async function builtImage(engine: Engine, artifact: ArtifactRef): Promise<string> {
+  const filters = { label: [`signalbox.key=${artifact.key}`] };
+  const answer = await engine.call<readonly { readonly Id: string; readonly Created: number }[]>('GET', '/images/json', {
+    query: { filters },
+  });
+  const newest = answer.ok ? [...answer.body].sort((a, b) => b.Created - a.Created)[0] : undefined;
+  if (!newest) throw missing(artifact, `no image has the build key ${artifact.key}`);
+  return newest.Id;
+}
+
+async function inspect(engine: Engine, reference: string): Promise<ImageFacts | null> {
+  const answer = await engine.call<Inspected>('GET', `/images/${encodeURIComponent(reference)}/json`);
+  if (!answer.ok) return null;
+  const { Id, Config } = answer.body;
+  return {
+    id: Id,
+    user: Config?.User ?? '',
+    folder: Config?.WorkingDir === undefined || Config.WorkingDir === '' ? '/' : Config.WorkingDir,
+    ports: Object.keys(Config?.ExposedPorts ?? {}).flatMap((port) => (port.endsWith('/udp') ? [] : [Number.parseInt(port, 10)])),
+    stopSignal: Config?.StopSignal === undefined || Config.StopSignal === '' ? 'SIGTERM' : Config.StopSignal,
+  };
+}
+
+async function pull(engine: Engine, artifact: ArtifactRef, image: string): Promise<void> {
+  const query = { fromImage: image, ...(/[:@][^/]*$/.test(image) ? {} : { tag: 'latest' }) };
+  const signal = AbortSignal.timeout(pullMs);
+  let failed: string | undefined;
+  try {
+    const stream = await engine.stream('POST', '/images/create', { query, signal, timeoutMs: pullMs });
+    for await (const { error } of jsonLines<{ readonly error?: string }>(stream)) failed ??= error;
+  } catch (cause) {
+    failed = signal.aborted ? 'it took longer than 10 minutes' : cause instanceof Error ? cause.message : String(cause);
+  }
+  if (failed !== undefined) throw missing(artifact, `the image ${image} is not here and could not be pulled: ${failed}`);
+}
+
+const missing = ({ service }: ArtifactRef, why: string): SignalboxError =>
+  new SignalboxError('ARTIFACT_MISSING', `${service} cannot start: ${why}.`);

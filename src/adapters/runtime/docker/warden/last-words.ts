@@ -1,0 +1,48 @@
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Engine } from '../../../../engine/client.ts';
+import { demultiplex, lines } from '../../../../engine/streams.ts';
+
+/** Lines of a container that is removed which are kept. */
+const keptLines = 1000;
+/** Of one file, with one older copy of as much, bytes. */
+const mostBytes = 10 * 1024 * 1024;
+const readMs = 10_000;
+
+/** The newest lines of a container's output; empty when it is gone or the engine has none. */
+export async function lastLines(engine: Engine, container: string, count: number): Promise<string[]> {
+  const found: string[] = [];
+  const signal = AbortSignal.timeout(readMs);
+  try {
+    const query = { stdout: true, stderr: true, tail: count };
+    const stream = await engine.stream('GET', `/containers/${container}/logs`, { query, signal });
+    for await (const line of lines(dataOf(demultiplex(stream)))) found.push(line);
+  } catch {
+    // Its output is gone with it.
+  }
+  return found.slice(-count);
+}
+
+/** Keeps what a container said last, before it is removed. A full disk is no reason to keep it. */
+export async function keepLastWords(
+  engine: Engine,
+  container: string,
+  file: string,
+  more: readonly string[] = [],
+): Promise<void> {
+  const words = [...(await lastLines(engine, container, keptLines)), ...more];
+  if (words.length === 0) return;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    if (existsSync(file) && statSync(file).size > mostBytes) renameSync(file, `${file}.1`);
+    const fd = openSync(file, 'a', 0o600);
+    writeSync(fd, `${words.join('\n')}\n`);
+    closeSync(fd);
+  } catch {
+    // See above.
+  }
+}
+
+export async function* dataOf(frames: AsyncIterable<{ readonly data: Buffer }>): AsyncGenerator<Buffer> {
+  for await (const { data } of frames) yield data;
+}
