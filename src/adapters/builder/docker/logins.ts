@@ -61,7 +61,9 @@ export function registryOf(image: string): string {
   return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : hub;
 }
 
-const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+/** With its padding: without it the engine takes the login for none, silently. */
+const encoded = (value: object): string =>
+  Buffer.from(JSON.stringify(value)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 
 function hostOfServer(server: string): string {
   const host = server.replace(/^https?:\/\//, '').split('/')[0] ?? server;
