@@ -17,7 +17,7 @@ if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
   user=${POSTGRES_USER:-postgres}
   umask 077
   printf '%s\n' "$POSTGRES_PASSWORD" > /tmp/pw
-  initdb --username="$user" --pwfile=/tmp/pw --auth-host=scram-sha-256 --auth-local=trust -D "$PGDATA" > /dev/null
+  initdb --encoding=UTF8 --locale=C.UTF-8 --username="$user" --pwfile=/tmp/pw --auth-host=scram-sha-256 --auth-local=trust -D "$PGDATA" > /dev/null
   rm /tmp/pw
   echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
   pg_ctl -D "$PGDATA" -o "-c listen_addresses=''" -w start > /dev/null
