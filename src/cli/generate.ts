@@ -44,8 +44,11 @@ export async function generate(
     for (const { name, says, needs } of blueprints) terminal.say(`${name.padEnd(12)} ${says}\n${' '.repeat(13)}needs ${needs}`);
     return exitCodes.done;
   }
-  const wanted = chosen(given.what, options);
-  const root = await whichFolder(invocation, given.folder);
+  // `generate --check some/folder`: without a kind, the one word is the folder.
+  const folderOnly = options.check === true && given.folder === undefined && !blueprints.some(({ name }) => name === given.what);
+  const what = folderOnly ? undefined : given.what;
+  const wanted = chosen(what, options);
+  const root = await whichFolder(invocation, folderOnly ? given.what : given.folder);
   const reader = folderReader(root);
   const { spec } = await loadAppSpec(reader);
   const input = await gatherInput(reader, spec);
@@ -55,7 +58,7 @@ export async function generate(
       const present = await presentText(root, file.path);
       planned.push({ what: blueprint.name, file, present, state: stateOf(present, file) });
     }
-  return options.check === true ? report(invocation, planned, given.what) : write(invocation, { root, planned, options });
+  return options.check === true ? report(invocation, planned, what) : write(invocation, { root, planned, options });
 }
 
 function chosen(what: string | undefined, { check }: GenerateOptions): readonly Blueprint[] {

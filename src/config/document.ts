@@ -25,7 +25,7 @@ export interface ConfigDocument {
 /** Longest file accepted, in characters. */
 const maxLength = 256 * 1024;
 /** Keys under which numbers keep the spelling of the file: `VERSION: 1.10` is "1.10". */
-const spelledAsWritten = new Set(['env', 'buildEnv']);
+const spelledAsWritten = new Set(['env', 'buildEnv', 'environment', 'args']);
 
 /** Parses YAML 1.2 (merge keys allowed). Syntax faults, duplicate keys, aliases without anchor and alias bombs come back as mistakes. */
 export function parseConfigDocument(text: string): { document: ConfigDocument } | { mistakes: readonly Mistake[] } {

@@ -21,7 +21,6 @@ export function routerConfig(targets: readonly RoutedTarget[]): string {
     '{',
     '\tadmin off',
     '\tauto_https off',
-    '\tpersist_config off',
     '}',
     '',
     `:${routerPort} {`,

@@ -15,7 +15,6 @@ export function siteConfig({ port, root, spaFallback }: SiteServer): string[] {
     '{',
     '\tadmin off',
     '\tauto_https off',
-    '\tpersist_config off',
     '}',
     `:${port} {`,
     `\troot * ${root}`,
