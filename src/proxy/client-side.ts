@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import type { LastRequest } from './linger.ts';
 
 /** A request as the proxy sees it, whatever version of HTTP its client speaks. node:http's own is one. */
 export interface ClientRequest {
@@ -23,8 +24,8 @@ export interface ClientAnswer extends Writable {
   readonly headersSent: boolean;
   /** The connection that the answer has to itself; null where it shares one. */
   readonly socket: Socket | null;
-  /** What is answered, where the connection has to be read on after the answer. */
-  readonly req?: { readonly complete: boolean; resume(): unknown };
+  /** What is answered, where an answer can be the last of its connection. */
+  readonly req?: LastRequest;
   writeHead(status: number, headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]): this;
   writeHead(status: number, statusText?: string, headers?: OutgoingHttpHeaders | OutgoingHttpHeader[]): this;
   setHeader(name: string, value: string): unknown;

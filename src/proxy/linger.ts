@@ -3,11 +3,27 @@ import type { Socket } from 'node:net';
 /** How long a client that has been refused may go on sending before its connection is cut. */
 const lingerMs = 2_000;
 
+/** Connections of HTTP/1 that have had, or are about to have, their last answer. */
+const concluded = new WeakSet<Socket>();
+
+/** What comes on such a connection is not looked at: it may be a part of what was refused, in disguise. */
+export const isConcluded = (socket: Socket): boolean => concluded.has(socket);
+
+/** A request whose answer is the last one of its connection. */
+export interface LastRequest {
+  readonly socket: Socket;
+  /** Its body has come to its end. */
+  readonly complete: boolean;
+  resume(): unknown;
+}
+
 /**
- * To be called before the last answer on a connection whose client may still be sending its body. Closed with bytes unread a connection
+ * To be called with the last answer on a connection, whose client may still be sending its body. Closed with bytes unread a connection
  * is reset, and the reset can overtake the answer: so nothing more is said, but what comes is read for a while and thrown away.
  */
-export function linger(socket: Socket, req: { readonly complete: boolean; resume(): unknown }): void {
+export function linger(req: LastRequest): void {
+  const { socket } = req;
+  concluded.add(socket);
   const atOnce = socket.destroySoon.bind(socket);
   // What node:http calls when the last answer of a connection is out.
   socket.destroySoon = () => {

@@ -10,6 +10,8 @@ export interface OwnAnswer {
   readonly detail: string;
   readonly retryAfterSeconds?: number;
   readonly close?: boolean;
+  /** Where to go instead. */
+  readonly location?: string;
 }
 
 export interface Asker {
@@ -42,9 +44,10 @@ export function answerOurselves(res: ClientAnswer, answer: OwnAnswer, asker: Ask
     'nosniff',
   ];
   if (answer.retryAfterSeconds !== undefined) headers.push('retry-after', String(answer.retryAfterSeconds));
+  if (answer.location !== undefined) headers.push('location', answer.location);
   if (answer.close) {
     headers.push('connection', 'close');
-    if (res.socket && res.req) linger(res.socket, res.req);
+    if (res.req) linger(res.req);
   }
   if (asker.requestId !== undefined) headers.push('x-request-id', asker.requestId);
   res.writeHead(answer.status, headers);

@@ -3,6 +3,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import type { ProxyContext } from './context.ts';
 import { ambiguity } from './framing.ts';
 import { Inbound } from './inbound.ts';
+import { isConcluded } from './linger.ts';
 import { answerOurselves, type OwnAnswer, rawAnswer } from './pages.ts';
 import type { InheritedListener } from './protocol.ts';
 import { heldTooLong, notAllowed, Reception } from './reception.ts';
@@ -55,7 +56,7 @@ export class Listener {
     server.on('connect', (req: Inbound, socket: Socket) => {
       socket.on('error', () => socket.destroy());
       if (isOwed(socket)) socket.destroy();
-      else if (!refused.has(req.socket)) socket.end(rawAnswer(notAllowed));
+      else if (!isConcluded(req.socket)) socket.end(rawAnswer(notAllowed));
     });
     server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => clientError(cause, socket));
   }
@@ -99,21 +100,20 @@ export class Listener {
 
   #request(req: Inbound, res: ServerResponse): void {
     // What follows a refused request on its connection may be a part of it in disguise.
-    if (refused.has(req.socket)) return;
+    if (isConcluded(req.socket)) return;
     if (res.socket === null) tellOfTheEnd(req.socket, res);
     const { head } = req;
     const refusal = this.#refusal(req, head);
     if (refusal) {
-      refused.add(req.socket);
       answerOurselves(res, refusal, { accept: head.accept, requestId: undefined });
       return;
     }
-    if (!this.#reception.receive(req, res, head, req.socket.remoteAddress ?? '')) refused.add(req.socket);
+    this.#reception.receive(req, res, head, req.socket.remoteAddress ?? '');
   }
 
   #upgrade(req: Inbound, socket: Socket, early: Buffer): void {
     socket.on('error', () => socket.destroy());
-    if (refused.has(socket)) return;
+    if (isConcluded(socket)) return;
     // Its answer would overtake those that are still to come, and they would end up in the middle of the other protocol.
     if (isOwed(socket)) {
       socket.destroy();
@@ -147,9 +147,6 @@ export class Listener {
     return this.#reception.refusal(req);
   }
 }
-
-/** Connections that have had a refusal and are about to end. */
-const refused = new WeakSet<Socket>();
 
 /** What a connection that node reads has yet to send: the answer to the request whose turn it is. */
 const answerOf = (socket: Socket): ServerResponse | null | undefined =>
@@ -186,7 +183,7 @@ const notByGet: OwnAnswer = {
 /** What the HTTP parser refuses ends the connection; only what has had no answer yet gets one. */
 function clientError(cause: NodeJS.ErrnoException, socket: Socket): void {
   // Its refusal is on the way out and ends the connection.
-  if (refused.has(socket) && !socket.destroyed) return;
+  if (isConcluded(socket) && !socket.destroyed) return;
   const begun = answerOf(socket)?.headersSent === true;
   if (!socket.writable || begun || cause.code === 'ECONNRESET') {
     socket.destroy();

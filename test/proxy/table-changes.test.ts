@@ -11,6 +11,7 @@ import type { InstanceId } from '../../src/domain/values.ts';
 import { commit, commitChange, restore } from '../../src/proxy/commit.ts';
 import type { ProxyContext } from '../../src/proxy/context.ts';
 import { Counters } from '../../src/proxy/counts.ts';
+import { Rates } from '../../src/proxy/edge/rules.ts';
 import { Holds } from '../../src/proxy/hold.ts';
 import { defaultLimits } from '../../src/proxy/limits.ts';
 import { Pools } from '../../src/proxy/pools.ts';
@@ -37,11 +38,13 @@ function emptyWorker(): ProxyContext {
     router: new Router(),
     pools: new Pools(1_000, (pool) => new StaticSite(pool)),
     counters: new Counters(),
+    rates: new Rates(),
     holds: new Holds(10, 1_000),
     uploads: new Uploads(1_000),
     trusted: new TrustedPeers([]),
     certificates: new Certificates(undefined),
     handshakes: undefined,
+    httpsPort: 443,
     finishing: false,
   };
 }

@@ -1,3 +1,4 @@
+import type { EdgeSpec } from '../../src/domain/edge.ts';
 import type { Arm, Endpoint, Pool, Route, RouteTable, Split, TrafficMode } from '../../src/domain/route-table.ts';
 import type {
   AppName,
@@ -21,6 +22,8 @@ export interface ReleaseSpec {
   readonly whenEmpty?: 'fail' | 'hold';
   /** Pool id; default the release's name. */
   readonly pool?: string;
+  /** What stands before it; nothing when undefined. */
+  readonly edge?: EdgeSpec;
   /** A static pool instead of instances. */
   readonly files?: { readonly root: string; readonly spaFallback?: boolean; readonly previousRoots?: readonly string[] };
 }
@@ -68,8 +71,9 @@ export function tableOf(spec: TableSpec): RouteTable {
       pools.set(id, poolOf(id, release));
     }
     const arms = names.map((name): Arm => {
-      const { weight = 10_000, role = 'stable' } = split.releases[name] ?? {};
-      return { release: `${app}/production/${name}` as ReleaseId, weight, role };
+      const { weight = 10_000, role = 'stable', edge } = split.releases[name] ?? {};
+      const release = `${app}/production/${name}` as ReleaseId;
+      return { release, weight, role, ...(edge === undefined ? {} : { edge: { ['web' as ServiceName]: edge } }) };
     });
     const routes = (split.routes ?? ['*/']).map((route): Route => {
       const { at, stripPath = false, pools: own } = typeof route === 'string' ? { at: route } : route;

@@ -5,6 +5,9 @@ export function faultOf(edge: EdgeSpec | undefined): string | undefined {
   if (!Array.isArray(edge?.headers) || !Array.isArray(edge.maxBody) || !Array.isArray(edge.rates))
     return 'lacks headers, body sizes or rates';
   if (!(edge.bodyTimeout > 0)) return 'has no body timeout';
+  const { https } = edge;
+  if (https && (typeof https.redirect !== 'boolean' || !(https.hsts === null || https.hsts >= 0)))
+    return 'has unusable words on HTTPS';
   return first(edge.headers, headerFault) ?? first(edge.maxBody, bodyFault) ?? first(edge.rates, rateFault);
 }
 
