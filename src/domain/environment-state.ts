@@ -1,5 +1,5 @@
-import type { AccessorySpec } from './accessories.ts';
 import type { Arm } from './route-table.ts';
+import type { AccessorySpec } from './spec.ts';
 import type { AppName, EnvironmentKey, EnvironmentName, ReleaseId } from './values.ts';
 
 /** Decisions about one environment: what shall run and who gets the traffic. The world is made to follow it. */

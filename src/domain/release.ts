@@ -1,6 +1,6 @@
-import type { AccessorySpec } from './accessories.ts';
 import type { EdgeSpec } from './edge.ts';
 import type {
+  AccessorySpec,
   HealthSpec,
   ReleaseCommandSpec,
   Resources,

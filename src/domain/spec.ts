@@ -1,4 +1,3 @@
-import type { AccessorySpec } from './accessories.ts';
 import type { EdgeSpec } from './edge.ts';
 import type { AppName, EnvironmentName, Millis, ServiceName } from './values.ts';
 
@@ -186,4 +185,33 @@ export interface EnvironmentSpec {
   /** What is different here, by accessory. Undefined: nothing; each environment has accessories of its own anyway. */
   readonly accessories?: Readonly<Record<string, Partial<AccessorySpec>>>;
   readonly strategy?: StrategySpec;
+}
+
+/** What an app needs beside its services and does not make itself: a database, a cache, a mail catcher. */
+export const accessoryTypes = ['postgres', 'redis', 'mailcatcher', 'pgadmin', 'custom'] as const;
+export type AccessoryType = (typeof accessoryTypes)[number];
+/** Where an installation runs workloads: programs of this system, or containers. */
+export type RuntimeKind = 'process' | 'docker';
+
+export interface AccessorySpec {
+  readonly name: ServiceName;
+  readonly type: AccessoryType;
+  /** As much of it as is asked for: `16` fits 16.4. Undefined: what the system has; on Docker a fixed default. */
+  readonly version?: string;
+  /** Image in place of the type's own; only containers look at it. */
+  readonly image?: string;
+  /** `custom` only: the command; on Docker in place of what the image brings. */
+  readonly run?: string;
+  /** `custom` only: port inside its container. */
+  readonly port?: number;
+  /** Path of a health check over HTTP; undefined: the type's own, else its port. */
+  readonly healthPath?: string;
+  /** From its start to healthy. Default 60 s. */
+  readonly deadline: Millis;
+  readonly env: Readonly<Record<string, string>>;
+  /** `custom` only. Absolute: folders of the container; relative: folders below its working folder as a process. */
+  readonly persist: readonly string[];
+  readonly resources: Resources;
+  /** `dev`: under `signalbox dev` only. */
+  readonly when: 'always' | 'dev';
 }
