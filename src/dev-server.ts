@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { systemAccessories } from './dev-accessories.ts';
 import { loadSettings, processEnvironment } from './config/settings.ts';
 import { SignalboxError } from './domain/errors.ts';
 import { type DevTerminal, openSession, type Session } from './dev/session.ts';
@@ -13,6 +14,7 @@ export interface DevRequest {
   readonly install?: boolean;
   readonly runtime?: 'process' | 'docker';
   readonly accessories?: boolean;
+  readonly showSecrets?: boolean;
   readonly https?: boolean;
 }
 
@@ -49,8 +51,9 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
       shell: processEnvironment(),
       terminal: { json: terminal.json, color: color && process.stdout.isTTY, say: terminal.say, result: terminal.result },
       proxyProgram: fileURLToPath(new URL('./proxy/main.js', import.meta.url)),
-      startAccessories: () => Promise.resolve(null),
-      promisedBy: () => [],
+      accessories: request.accessories ?? true,
+      showSecrets: request.showSecrets ?? false,
+      startAccessories: systemAccessories,
       ended: stopped,
     });
     await stopped;

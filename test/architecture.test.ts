@@ -65,6 +65,7 @@ const rooms: Rooms = {
   dev: [
     'domain',
     'config',
+    'ports',
     'wire',
     'keeper/ending',
     'keeper/listeners',
@@ -75,6 +76,7 @@ const rooms: Rooms = {
     'proxy/static/resolve',
   ],
   'dev-server': ['*'],
+  'dev-accessories': ['*'],
   daemon: ['*'],
 };
 

@@ -9,6 +9,7 @@ export interface DevVerbOptions {
   readonly install?: boolean;
   readonly runtime?: 'process' | 'docker';
   readonly accessories?: boolean;
+  readonly showSecrets?: boolean;
   readonly https?: boolean;
 }
 

@@ -59,6 +59,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
     .option('--install', 'install dependencies also without a lock file, or when they look old')
     .addOption(new Option('--runtime <runtime>', 'where services run').choices(['process', 'docker']))
     .option('--no-accessories', 'leave databases and the like to you')
+    .option('--show-secrets', 'print the passwords of accessories with their addresses')
     .option('--https', 'serve HTTPS with a local certificate authority')
     .action((folder: string | undefined, options: Options & DevVerbOptions) =>
       run(options, async (to) => (await import('./dev.ts')).dev(to, folder, options)),

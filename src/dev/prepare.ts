@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
+import { accessoriesIn } from '../domain/links.ts';
 import type { ServiceSpec } from '../domain/spec.ts';
 import type { AccessoryHost } from './accessories.ts';
 import { planDevelopment } from './command.ts';
@@ -22,9 +23,10 @@ export interface Surroundings {
   readonly shell: Readonly<Record<string, string>>;
   /** Release-local address of a service. */
   readonly urlOf: (service: string) => string;
+  /** Null before they have been started. */
   readonly accessories: () => AccessoryHost | null;
-  /** Names that accessories will give. */
-  readonly promised: readonly string[];
+  /** Those that are started, or will be. */
+  readonly accessoryNames: readonly string[];
   readonly colour: boolean;
 }
 
@@ -48,14 +50,13 @@ export async function prepareService(
   const plainFiles = plan.kind === 'files' && plan.prepare === undefined;
   const install = plainFiles ? { needed: undefined } : installations(spec, place, { facts, allowed: given.install });
   const now = variablesOf(spec, place, around);
-  const promised = new Set(around.promised);
   return {
     spec,
     place,
     plan,
     installation: install.needed,
     notes: [...(install.note === undefined ? [] : [install.note]), ...(plainFiles ? [] : now.notes)],
-    missing: plainFiles ? [] : now.missing.filter(({ name }) => !promised.has(name)),
+    missing: plainFiles ? [] : now.missing,
     variables: () => completeEnvironment(spec, place, around),
   };
 }
@@ -64,8 +65,9 @@ const reference = /\$\{services\.([a-z0-9-]+)\.url\}/g;
 
 function variablesOf(spec: ServiceSpec, place: ServicePlace, around: Surroundings): ServiceVariables {
   const accessories = around.accessories();
-  const resolve = (value: string): string => {
+  const resolve = (value: string): string | undefined => {
     const local = value.replaceAll(reference, (_, name: string) => around.urlOf(name));
+    if (accessoriesIn({ local }).some((name) => !around.accessoryNames.includes(name))) return undefined;
     return accessories?.resolve(local) ?? local;
   };
   return serviceVariables({
@@ -73,7 +75,6 @@ function variablesOf(spec: ServiceSpec, place: ServicePlace, around: Surrounding
     environment: around.environment,
     files: readEnvFiles(place),
     shell: around.shell,
-    accessories: accessories?.variables ?? {},
     resolve,
     example: readExample(place),
   });

@@ -7,9 +7,9 @@ import { nearest } from '../config/nearest.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { ServiceSpec } from '../domain/spec.ts';
 import { WireError } from '../wire/server.ts';
-import type { AccessoryHost } from './accessories.ts';
+import type { AccessoryHost, AccessoryStart } from './accessories.ts';
 import { localAddresses } from './addresses.ts';
-import { type DevLog, openDevLog } from './log.ts';
+import { openDevLog } from './log.ts';
 import { type DevPlace, devPlace, endLeftovers, holdPlace } from './place.ts';
 import { installAll, missingError, type Prepared, prepareService, type Surroundings } from './prepare.ts';
 import type { DevProxy } from './proxy.ts';
@@ -42,18 +42,18 @@ export interface DevOptions {
   readonly terminal: DevTerminal;
   /** The compiled proxy. */
   readonly proxyProgram: string;
-  /** Starts the accessories of the app; null: there are none, or they were not wanted. */
-  readonly startAccessories: (given: AccessoryRequest) => Promise<AccessoryHost | null>;
-  /** Names of the variables that they will give, known before anything is started. */
-  readonly promisedBy: (loaded: LoadedApp) => readonly string[];
+  /** False: `--no-accessories`; what refers to them has to come from elsewhere. */
+  readonly accessories: boolean;
+  readonly showSecrets: boolean;
+  /** Starts them; null where none is left to start. */
+  readonly startAccessories: (request: AccessoryRequest) => Promise<AccessoryHost | null>;
   /** Resolves when it shall end, be it while it starts. */
   readonly ended: Promise<void>;
 }
 
-export interface AccessoryRequest {
-  readonly loaded: LoadedApp;
+export interface AccessoryRequest extends AccessoryStart {
   readonly place: DevPlace;
-  readonly log: DevLog;
+  readonly shell: Readonly<Record<string, string>>;
 }
 
 /** A stack that runs, until it is told to end. */
@@ -78,12 +78,12 @@ export async function openSession(options: DevOptions): Promise<Session> {
   const startedAt = performance.now();
   const root = appRoot(options.folder);
   const loaded = await loadAppSpec(folderReader(root));
-  const view = developmentView(loaded.spec);
+  const view = developmentView(loaded.spec, { accessories: options.accessories });
   const wanted = chosen(view.services, options.only);
   const leftOut = view.services.filter((service) => !wanted.includes(service));
   const paint = createColors(terminal.color && !terminal.json);
   const log = openDevLog({
-    sources: [...view.services.map(({ name }) => name), 'proxy', 'dev'],
+    sources: [...view.services, ...view.accessories].map(({ name }) => name as string).concat('proxy', 'dev'),
     paint,
     json: terminal.json,
     now: () => new Date(),
@@ -143,7 +143,7 @@ export async function openSession(options: DevOptions): Promise<Session> {
       shell: options.shell,
       urlOf: (service) => `http://127.0.0.1:${proxy?.linkPorts[slots.indexOf(service)] ?? 0}`,
       accessories: () => accessories,
-      promised: options.promisedBy(loaded),
+      accessoryNames: view.accessories.map(({ name }) => name),
       colour: paint.isColorSupported,
     };
     const prepared: Prepared[] = [];
@@ -160,7 +160,16 @@ export async function openSession(options: DevOptions): Promise<Session> {
       { log, place, env: { ...options.shell }, ended: isEnding, onProgram: (program) => (installing = program) },
     );
     if (isEnding()) return '';
-    accessories = await options.startAccessories({ loaded, place, log });
+    if (view.accessories.length > 0)
+      accessories = await options.startAccessories({
+        app: loaded.spec.app,
+        specs: view.accessories,
+        place,
+        log,
+        shell: options.shell,
+        showSecrets: options.showSecrets,
+        ended: isEnding,
+      });
     if (isEnding()) return '';
     const address = url(addresses.hosts[0] ?? 'localhost', proxy.port);
     const summary = { services: prepared, leftOut, addresses, accessories };

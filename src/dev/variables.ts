@@ -16,10 +16,8 @@ export interface VariableSources {
   readonly files: readonly ReadEnvFile[];
   /** Of the terminal. */
   readonly shell: Readonly<Record<string, string>>;
-  /** What accessories give to every service, resolved. */
-  readonly accessories: Readonly<Record<string, string>>;
-  /** Puts addresses in place of references; a text that stays the same had none. */
-  readonly resolve: (value: string) => string;
+  /** Puts addresses in place of references; a text that stays the same had none. Undefined: it refers to what is not started. */
+  readonly resolve: (value: string) => string | undefined;
   /** Entries of `.env.example`. */
   readonly example: readonly EnvEntry[];
 }
@@ -46,7 +44,7 @@ const notPassed = /^(?:SIGNALBOX_.*|PORT|HOST|NODE_ENV|OLDPWD|PWD|_|SHLVL|INIT_C
  * nothing talks to production by mistake.
  */
 export function serviceVariables(sources: VariableSources): ServiceVariables {
-  const { service, environment, files, shell, accessories, resolve } = sources;
+  const { service, environment, files, shell, resolve } = sources;
   const notes: string[] = [];
   const passed = Object.fromEntries(Object.entries(shell).filter(([name]) => !notPassed.test(name)));
   const declared: Record<string, string> = { ...service.buildEnv, ...service.env, ...environment };
@@ -58,37 +56,43 @@ export function serviceVariables(sources: VariableSources): ServiceVariables {
       fileOf.set(entry.name, file.name);
     }
   const local: Record<string, string> = {};
+  const unmet: string[] = [];
   for (const [name, value] of Object.entries(declared)) {
     const resolved = resolve(value);
-    if (resolved !== value) local[name] = resolved;
+    if (resolved === undefined) unmet.push(name);
+    else if (/\$\{(?:services|accessories)\./.test(value)) local[name] = resolved;
   }
-  for (const [name, value] of Object.entries(accessories)) if (!Object.hasOwn(declared, name)) local[name] = value;
   for (const name of Object.keys(local)) {
     const from = fileOf.get(name) ?? (Object.hasOwn(passed, name) ? 'the terminal' : undefined);
-    if (from !== undefined)
-      notes.push(
-        `${name} of ${from} is not used: here it leads to ${Object.hasOwn(declared, name) ? 'what signalbox.yaml refers to' : 'the accessory'}`,
-      );
+    if (from !== undefined) notes.push(`${name} of ${from} is not used: here it is what signalbox.yaml refers to`);
   }
   const named = new Set([...Object.keys(declared), ...Object.keys(fromFiles)]);
   const fromShell = Object.fromEntries(Object.entries(passed).filter(([name]) => named.has(name)));
+  for (const name of unmet) delete declared[name];
   const env = { ...passed, ...declared, ...fromFiles, ...fromShell, ...local };
   const open = undecidedIn(sources, env);
   if (open.length > 0) notes.push(`${open.join(', ')} of .env.example ${open.length === 1 ? 'is' : 'are'} not set`);
-  return { env, notes, missing: missingOf(sources, env) };
+  return { env, notes, missing: missingOf(sources, env, unmet) };
 }
 
 /** `requires`, and what `.env.example` marks as required, wants a value. */
-function missingOf({ service, example }: VariableSources, env: Readonly<Record<string, string>>): MissingVariable[] {
+function missingOf(
+  { service, example }: VariableSources,
+  env: Readonly<Record<string, string>>,
+  unmet: readonly string[],
+): MissingVariable[] {
   const empty = (name: string): boolean => (env[name] ?? '') === '' && !decidedByUs.has(name);
   const required = (service.requires ?? [])
     .filter(({ name }) => empty(name))
     .map(({ name, line }) => ({ name, asked: line === undefined ? 'signalbox.yaml' : `signalbox.yaml:${line}` }));
+  const without = unmet
+    .filter((name) => empty(name) && !required.some((one) => one.name === name))
+    .map((name) => ({ name, asked: 'env in signalbox.yaml, by an accessory that is not started' }));
   const marked = example
     .filter(({ name, comment }) => /\brequired\b/i.test(comment) && !/\bnot required\b/i.test(comment) && empty(name))
     .filter(({ name }) => !required.some((one) => one.name === name))
     .map(({ name, line }) => ({ name, asked: `.env.example:${line}` }));
-  return [...required, ...marked];
+  return [...required, ...without, ...marked];
 }
 
 /** Names that `.env.example` leaves open and nobody has decided about, be it with an empty value: worth a word, no more. */

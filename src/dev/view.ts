@@ -9,14 +9,21 @@ const declaredNames = ['development', 'dev', 'local'] as const;
  * The app as it is at the desk: `environments.development` (or `dev`, `local`) where it is declared, else the app without what
  * production changes.
  */
-export function developmentView(spec: AppSpec): EnvironmentView & { readonly own: Readonly<Record<string, string>> } {
+export function developmentView(
+  spec: AppSpec,
+  { accessories = true }: { readonly accessories?: boolean } = {},
+): EnvironmentView & { readonly own: Readonly<Record<string, string>> } {
   const declared = declaredNames.find((name) => Object.hasOwn(spec.environments, name));
   const name = 'production' as EnvironmentName;
   const bare: EnvironmentSpec = { name, hosts: {}, replicas: {}, env: {} };
   const chosen = declared === undefined ? undefined : spec.environments[declared];
   // Resolved as production is: hosts without the environment's name in front.
-  const seen = { ...spec, environments: { production: chosen === undefined ? bare : { ...chosen, name, env: {} } } };
-  const view = resolveEnvironment(seen, name);
+  const seen = {
+    ...spec,
+    ...(accessories ? {} : { accessories: {} }),
+    environments: { production: chosen === undefined ? bare : { ...chosen, name, env: {} } },
+  };
+  const view = resolveEnvironment(seen, name, { dev: true });
   return { ...view, environment: (declared ?? 'development') as EnvironmentName, own: chosen?.env ?? {} };
 }
 

@@ -66,7 +66,12 @@ describe('the app at the desk', () => {
 
 describe('variables of a service', () => {
   const [service] = servicesOf({
-    web: { run: 'x', route: '/', env: { API: '${services.api.url}', PLAIN: 'yaml', NAME: 'yaml' }, requires: ['KEY', 'EMPTY'] },
+    web: {
+      run: 'x',
+      route: '/',
+      env: { API: '${services.api.url}', DATABASE_URL: '${accessories.db.url}', PLAIN: 'yaml', NAME: 'yaml' },
+      requires: ['KEY', 'EMPTY'],
+    },
     api: { run: 'x', route: '/api' },
   });
   const variablesOf = (
@@ -78,8 +83,8 @@ describe('variables of a service', () => {
       environment: { FROM_ENVIRONMENT: 'yes' },
       files: Object.entries(files).map(([name, text]) => ({ name, entries: parseEnvFile(text).entries })),
       shell: { PATH: '/bin', PORT: '1', SIGNALBOX_HOME: '/x', ...more.shell },
-      accessories: more.accessories ?? {},
-      resolve: (value) => value.replace('${services.api.url}', 'http://127.0.0.1:5000'),
+      resolve: (value) =>
+        value.includes('accessories') ? more.accessories?.['db'] : value.replace('${services.api.url}', 'http://127.0.0.1:5000'),
       example: parseEnvFile(more.example ?? '').entries,
     });
 
@@ -95,18 +100,27 @@ describe('variables of a service', () => {
   test('the local API and the local database win over everything, and it is said', () => {
     const { env, notes } = variablesOf(
       { '.env': 'API=https://live.example.com\nDATABASE_URL=postgres://live' },
-      { accessories: { DATABASE_URL: 'postgres://local' } },
+      { accessories: { db: 'postgres://local' } },
     );
     expect(env).toMatchObject({ API: 'http://127.0.0.1:5000', DATABASE_URL: 'postgres://local' });
     expect(notes).toHaveLength(2);
     expect(notes.join()).toContain('DATABASE_URL of .env is not used');
   });
+  test('what refers to an accessory that is not started comes from elsewhere, or is missing', () => {
+    expect(variablesOf({ '.env': 'KEY=1\nEMPTY=2\nDATABASE_URL=postgres://mine' })).toMatchObject({
+      env: { DATABASE_URL: 'postgres://mine' },
+      missing: [],
+    });
+    const bare = variablesOf({ '.env': 'KEY=1\nEMPTY=2' });
+    expect(bare.missing).toMatchObject([{ name: 'DATABASE_URL' }]);
+    expect(bare.env).not.toHaveProperty('DATABASE_URL');
+  });
   test('what is required needs a value; what the example leaves open is worth a word', () => {
     const example = 'KEY=\nSECRET= # required\n# optional\nMAYBE=\nWITH=default\n# for the panel\nOPEN=';
-    const first = variablesOf({ '.env': 'EMPTY=' }, { example });
+    const first = variablesOf({ '.env': 'EMPTY=' }, { example, accessories: { db: 'x' } });
     expect(first.missing).toMatchObject([{ name: 'KEY' }, { name: 'EMPTY' }, { name: 'SECRET', asked: '.env.example:2' }]);
     expect(first.notes).toEqual(['OPEN of .env.example is not set']);
-    const second = variablesOf({ '.env': 'KEY=1\nEMPTY=2\nSECRET=3\nOPEN=' }, { example });
+    const second = variablesOf({ '.env': 'KEY=1\nEMPTY=2\nSECRET=3\nOPEN=' }, { example, accessories: { db: 'x' } });
     expect(second).toMatchObject({ missing: [], notes: [] });
   });
 });
