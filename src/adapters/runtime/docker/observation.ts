@@ -5,13 +5,16 @@ import type { ContainerState } from './protocol.ts';
 
 /** An instance in the port's words. */
 export function observationOf(state: ContainerState, memory: number | null): InstanceObservation {
-  const { id, endpoint, listening, startedAt, restarts, lastExit, fault } = state;
+  const { id, endpoint, listening, startedAt, restarts, lastExit, fault, labels } = state;
+  const workload = workloadOfInstance(id) as WorkloadId;
   return {
     instance: id as InstanceId,
-    workload: workloadOfInstance(id) as WorkloadId,
+    workload,
     state: state.state,
     endpoint,
     listening,
+    // By name: whoever was told it keeps it when the container gets another address.
+    ...(isAccessoryId(workload) ? { inside: endpoint && { host: labels[labelKeys.service] ?? endpoint.host, port: endpoint.port } } : {}),
     startedAt: startedAt as WallTime | null,
     restarts,
     lastExit: lastExit && {
