@@ -25,6 +25,8 @@ export interface EnvironmentFacts {
   readonly releases: ReadonlyMap<ReleaseId, Release>;
   /** All instances of the machine; those of other environments are left out here. */
   readonly observed: readonly InstanceObservation[];
+  /** Why nothing can be said of what runs; undefined: `observed` is what runs. */
+  readonly unseen?: string;
   /** Instances of this environment that nothing declares. */
   readonly strays: readonly InstanceObservation[];
   /** Port of the data plane, for the addresses. */
@@ -49,7 +51,7 @@ export function presentEnvironment(facts: EnvironmentFacts): EnvironmentStatusBo
       facts.observed,
       new Map(facts.declared.flatMap((one) => (one.health ? [[one.workload, one.health] as const] : []))),
     ),
-    drift: driftOf(facts),
+    drift: facts.unseen === undefined ? driftOf(facts) : [`What runs cannot be seen: ${facts.unseen}`],
   };
 }
 
@@ -67,7 +69,10 @@ function runningServices(facts: EnvironmentFacts): readonly ServiceStatusBody[] 
     const instances = facts.observed.filter((one) => one.workload === workload);
     const service = serviceOf(facts, release, workload);
     const sizes = instances.flatMap((one) => (one.memory === null ? [] : [one.memory]));
-    const fault = instances.find((one) => one.fault !== null)?.fault?.message ?? crashing(instances);
+    const fault =
+      facts.unseen === undefined
+        ? (instances.find((one) => one.fault !== null)?.fault?.message ?? crashing(instances))
+        : 'It is not known at the moment how many run.';
     return [
       {
         service: service?.service ?? workload,

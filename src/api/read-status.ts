@@ -1,4 +1,6 @@
+import { hasCode } from '../domain/errors.ts';
 import { isTerminal } from '../domain/rollout/state.ts';
+import type { InstanceObservation } from '../ports/runtime.ts';
 import type { EnvironmentStatusBody, StatusBody } from './contract.ts';
 import type { ApiOptions } from './options.ts';
 import { presentEnvironment, straysOf } from './present-status.ts';
@@ -24,12 +26,13 @@ export async function readStatus(options: ApiOptions, apiPort: number): Promise<
 
 export async function readEnvironments(options: ApiOptions): Promise<readonly EnvironmentStatusBody[]> {
   const { store, runtime, dataPlane } = options;
-  const [environments, observed, active, { http }] = await Promise.all([
+  const [environments, seen, active, { http }] = await Promise.all([
     store.environments(),
-    runtime.observe(),
+    lookAt(runtime),
     store.rollouts({ active: true }, { limit: 500 }),
     dataPlane.addresses(),
   ]);
+  const { observed, unseen } = seen;
   const declared = await Promise.all(environments.map((one) => options.declared(one.key)));
   const strays = straysOf(environments, declared.flat(), observed);
   return Promise.all(
@@ -43,9 +46,22 @@ export async function readEnvironments(options: ApiOptions): Promise<readonly En
         declared: own,
         releases: await readReleases(store, names),
         observed,
+        ...(unseen === undefined ? {} : { unseen }),
         strays: strays.get(environment.key) ?? [],
         httpPort: http,
       });
     }),
   );
+}
+
+/** An engine that is away hides what runs; everything else is to be seen all the same. */
+async function lookAt(
+  runtime: ApiOptions['runtime'],
+): Promise<{ readonly observed: readonly InstanceObservation[]; readonly unseen?: string }> {
+  try {
+    return { observed: await runtime.observe() };
+  } catch (error) {
+    if (!hasCode(error, 'ENGINE_UNAVAILABLE') && !hasCode(error, 'RUNTIME_UNAVAILABLE')) throw error;
+    return { observed: [], unseen: error.message };
+  }
 }
