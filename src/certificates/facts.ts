@@ -48,3 +48,6 @@ export class BadPair extends Error {
     this.problem = problem;
   }
 }
+
+/** Begins the common name of every authority that was made here; how its certificates are told from public ones. */
+export const localIssuer = 'Signalbox local CA';

@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { addressBytes, type Authority, issueCertificate, makeAuthority } from './issue.ts';
+import { localIssuer } from './facts.ts';
 import { covers, shortest } from './names.ts';
 import { readFiles } from './folder.ts';
 import { writePair } from './store.ts';
@@ -32,9 +33,6 @@ export interface LocalAuthority {
   readonly certFile: string;
   readonly authority: Authority;
 }
-
-/** Begins the common name of every authority that was made here; how its certificates are told from public ones. */
-export const localIssuer = 'Signalbox local CA';
 
 /**
  * The authority of an installation for names that are nobody's: made at first need, `ca.crt` and `ca.key` (0600) in `folder`.

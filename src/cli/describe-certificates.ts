@@ -32,7 +32,7 @@ export function describeCertificates(body: CertificatesBody, paint: Paint, now: 
     ...(certificates.length === 0
       ? ['There are no certificates; `signalbox certificates add --cert FILE --key FILE` brings one.']
       : lines),
-    ...problems.flatMap(({ message, fix }) => [paint.red(`not served: ${plain(message)}`), paint.dim(`  to do: ${plain(fix)}`)]),
+    ...problems.flatMap(({ message, fix }) => [paint.red(`refused: ${plain(message)}`), paint.dim(`  to do: ${plain(fix)}`)]),
     ...(exposed ? [paint.yellow('Other users of this machine can look into the folder of certificates (chmod 700).')] : []),
     ...(handshakes === null
       ? []

@@ -1,4 +1,12 @@
-import { type BodyLimit, defaultEdge, type EdgeHeader, type EdgeSpec, type RateRule } from '../domain/edge.ts';
+import {
+  type BodyLimit,
+  defaultEdge,
+  defaultHttps,
+  type EdgeHeader,
+  type EdgeSpec,
+  type HttpsRule,
+  type RateRule,
+} from '../domain/edge.ts';
 import { type Millis, millis, type ServiceName } from '../domain/values.ts';
 import { parseDuration } from './duration.ts';
 import type { EdgeFile } from './schema-edge.ts';
@@ -13,8 +21,17 @@ export function completeEdge(service: ServiceName, app: EdgeFile | undefined, ow
     headers: headersOf([app?.headers, own?.headers]),
     maxBody: bodyLimitsOf([app?.maxBody, own?.maxBody]),
     bodyTimeout: timeout === undefined ? defaultEdge.bodyTimeout : duration(timeout),
+    https: httpsOf(app, own),
     rates: own?.rate === undefined ? ratesOf(app?.rate, null) : ratesOf(own.rate, service),
   };
+}
+
+function httpsOf(app: EdgeFile | undefined, own: EdgeFile | undefined): HttpsRule {
+  const redirect = (own?.https ?? app?.https ?? 'redirect') === 'redirect';
+  const hsts = own?.hsts ?? app?.hsts;
+  // Whoever serves HTTP on purpose does not want clients to refuse it.
+  if (hsts === undefined) return { redirect, hsts: redirect ? defaultHttps.hsts : null };
+  return { redirect, hsts: hsts === 'off' || hsts === false ? null : duration(hsts) };
 }
 
 function headersOf(layers: readonly EdgeFile['headers'][]): readonly EdgeHeader[] {

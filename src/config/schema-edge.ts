@@ -24,7 +24,7 @@ const count = (most: number) => {
   return z.int({ error }).min(1, { error }).max(most, { error });
 };
 
-const off = (instead: string) => z.union([z.literal('off'), z.literal(false)], { error: `off, or ${instead}` });
+const off = (expected: string) => z.literal(['off', false], { error: expected });
 
 /** What frames, routes or belongs to the app alone; a value from here would break answers or sessions. */
 const refusedHeaders: Readonly<Record<string, string>> = Object.fromEntries([
@@ -114,6 +114,9 @@ const ruleSchema = z
   )
   .meta({ id: 'rate', description: 'How often clients may ask.' });
 
+const httpsError = 'redirect, or off';
+const hstsError = 'off, or a duration such as 180d';
+
 export const edgeSchema = z
   .strictObject(
     {
@@ -138,11 +141,25 @@ export const edgeSchema = z
         .meta({
           description: 'Largest request body, for all paths or by path prefix; more gets 413. Default: 100MiB.',
         }),
+      https: z
+        .union([off(httpsError), z.literal('redirect')], { error: httpsError })
+        .optional()
+        .meta({
+          description:
+            'What clients hear that come over HTTP while there is a valid certificate for the host: redirect (preset) sends them to HTTPS, off serves them.',
+        }),
+      hsts: z
+        .union([off(hstsError), duration('1s', '730d')], { error: hstsError })
+        .optional()
+        .meta({
+          description:
+            'How long clients remember to use HTTPS alone for the host (Strict-Transport-Security). Default: 180d; off with `https: off`.',
+        }),
       bodyTimeout: duration('1s', '1h')
         .optional()
         .meta({ description: 'Longest silence inside a request body; then it gets 408. Default: 30s.' }),
     },
-    { error: 'edge safety: { headers, rate, maxBody, bodyTimeout }' },
+    { error: 'edge safety: { headers, rate, maxBody, bodyTimeout, https, hsts }' },
   )
   .meta({ id: 'edge', description: 'What stands between clients and the app.' });
 

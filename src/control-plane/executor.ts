@@ -80,13 +80,13 @@ export function createExecutor(ports: ExecutorPorts): Executor {
     }
   }
 
-  const candidateOf = (rollout: Rollout, release: Release) =>
-    dataPlane.candidate(release.id, plant.environment(rollout.environment)?.candidateToken ?? '');
+  const tokenOf = ({ environment }: Rollout): string => plant.environment(environment)?.candidateToken ?? '';
+  const candidateOf = (rollout: Rollout, release: Release) => dataPlane.candidate(release.id, tokenOf(rollout));
 
   /** While a person holds or stops the traffic the public route answers nobody, and that is not the release's fault. */
   const routeOf = async (rollout: Rollout, release: Release) =>
     plant.environment(rollout.environment)?.traffic.kind === 'open'
-      ? { baseUrl: await addresses.http(), headers: {} }
+      ? { ...dataPlane.candidate('*', tokenOf(rollout)), baseUrl: await addresses.http() }
       : candidateOf(rollout, release);
 
   async function build(id: string, rollout: Rollout, release: Release, signal: AbortSignal): Promise<RolloutEvent> {

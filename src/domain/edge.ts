@@ -13,6 +13,16 @@ export interface EdgeSpec {
   readonly bodyTimeout: Millis;
   /** All that apply have to agree; empty: no limit. */
   readonly rates: readonly RateRule[];
+  /** Left out (in releases of an earlier version): as by default. */
+  readonly https?: HttpsRule;
+}
+
+/** What clients are told who come over HTTP while there is a certificate for the host. */
+export interface HttpsRule {
+  /** Sent to HTTPS, path and query kept (308). */
+  readonly redirect: boolean;
+  /** How long a client remembers to use HTTPS alone (Strict-Transport-Security, for the host itself); null: it is not told to. */
+  readonly hsts: Millis | null;
 }
 
 export interface EdgeHeader {
@@ -42,6 +52,9 @@ export interface RateRule {
   readonly service: ServiceName | null;
 }
 
+/** 180 days: as long as those who rate it ask for at least. Hosts below are left alone: they may not be ours. */
+export const defaultHttps: HttpsRule = { redirect: true, hsts: millis(180 * 86_400_000) };
+
 /** Bytes: 100 MiB. */
 const maxBodyByDefault = 100 * 1024 * 1024;
 
@@ -58,4 +71,5 @@ export const defaultEdge: EdgeSpec = {
   maxBody: [{ path: '/', bytes: maxBodyByDefault }],
   bodyTimeout: millis(30_000),
   rates: [{ requests: 100, per: millis(1_000), burst: 2_000, by: 'client', paths: ['/'], local: false, service: null }],
+  https: defaultHttps,
 };

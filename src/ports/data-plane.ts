@@ -15,8 +15,8 @@ export interface DataPlane {
   commit(table: RouteTable): Promise<CommitReceipt>;
   /** Waits until nothing is in flight to the pool; ends what is left at the deadline. Call only after a commit without the pool. */
   drain(pool: WorkloadId, deadline: Millis, epoch: Epoch): Promise<{ readonly finished: number; readonly cut: number }>;
-  /** Where to reach a release privately, whatever its weight. */
-  candidate(release: ReleaseId, token: string): CandidateAddress;
+  /** Where to reach a release privately, whatever its weight; `*`: the public route as everybody has it, without being sent to HTTPS. */
+  candidate(release: ReleaseId | '*', token: string): CandidateAddress;
   /** Base URLs of the release-local link slots, by slot; empty when this data plane has none. */
   links(): Promise<readonly string[]>;
   /** Calls back with each new snapshot (at least every 500 ms while there is traffic) until the returned function is called. */

@@ -5,7 +5,7 @@ import type { OwnAnswer } from './pages.ts';
 import type { PoolState } from './pools.ts';
 import type { RequestHead } from './request-head.ts';
 import { nextRoute, withoutPrefix } from './routing.ts';
-import { armOfBucket, armOfCandidate, bucketOfCookie, drawBucket, splitCookie } from './split.ts';
+import { armOfBucket, armOfCandidate, asksForPublic, bucketOfCookie, carriesToken, drawBucket, splitCookie } from './split.ts';
 import type { BoundRoute, Target } from './table.ts';
 
 /** Where a request goes, decided under one table. */
@@ -61,12 +61,14 @@ export function place(context: ProxyContext, head: RequestHead, target: string):
   const { router } = context;
   const routes = router.routesOf(head.host ?? '');
   if (routes === undefined) return badHost;
-  if (head.candidate !== undefined) return placeCandidate(routes, head.candidate, target);
+  const insider = head.candidate !== undefined && asksForPublic(head.candidate);
+  if (head.candidate !== undefined && !insider) return placeCandidate(routes, head.candidate, target);
   let refused: Placed | undefined;
   let hidden = false;
   drawn = -1;
   for (let index = nextRoute(routes, target, 0); index !== -1; index = nextRoute(routes, target, index + 1)) {
     const route = routes[index] as BoundRoute;
+    if (insider && !carriesToken(route.split, head.candidate ?? '')) return badCandidate;
     if (!route.open) {
       hidden = true;
       continue;

@@ -3,11 +3,14 @@ import type { ProxyContext } from './context.ts';
 import { refusalOf } from './edge/admission.ts';
 import { addressOf, clientAddress, withoutMapping } from './edge/client.ts';
 import { Exchange } from './exchange.ts';
+import { normalHost } from './hosts.ts';
 import { answerOurselves, type OwnAnswer } from './pages.ts';
 import { type Placed, type Placement, place, placeLink } from './placement.ts';
 import type { InheritedListener } from './protocol.ts';
 import { addForwarding, type Caller, type RequestHead, requestIdOf } from './request-head.ts';
 import { serveStatic } from './static-exchange.ts';
+import { challengePath } from './tls/challenges.ts';
+import { redirectOf, secured } from './tls/redirect.ts';
 
 /** What becomes of the sound requests of one listener, whatever version of HTTP they came in. */
 export class Reception {
@@ -22,36 +25,34 @@ export class Reception {
     this.#proto = name === 'https' ? 'https' : 'http';
   }
 
-  /**
-   * Sees to the answer.
-   * @param peer address of the client's end of the connection.
-   * @returns false when nothing of what follows on the connection is to be looked at.
-   */
-  receive(req: ClientRequest, res: ClientAnswer, head: RequestHead, peer: string): boolean {
+  /** Sees to the answer; @param peer address of the client's end of the connection. */
+  receive(req: ClientRequest, res: ClientAnswer, head: RequestHead, peer: string): void {
+    if (this.#challenge(req, res, head)) return;
     const placed = this.place(req, head);
     if ('go' in placed) {
       const caller = this.callerOf(head, peer);
-      const refusal = this.admit(req, head, placed.go, caller);
+      const refusal = this.#elsewhere(req, head, placed.go, caller) ?? this.admit(req, head, placed.go, caller);
       if (refusal) {
         this.#answer(res, head, refusal);
-        return refusal.close !== true;
+        return;
       }
       this.#carry(req, res, { head, placement: placed.go, caller });
     } else if ('answer' in placed) {
       this.#answer(res, head, placed.answer);
     } else {
       const entered = this.#context.holds.enter(placed.wait.queue, res, {
-        resume: () => void this.receive(req, res, head, peer),
+        resume: () => this.receive(req, res, head, peer),
         expire: () => this.#answer(res, head, heldTooLong),
       });
       if (!entered) this.#answer(res, head, queueFull);
     }
-    return true;
   }
 
   place(req: ClientRequest, head: RequestHead): Placed {
     const target = req.url ?? '/';
-    return this.#slot === -1 ? place(this.#context, head, target) : placeLink(this.#context, this.#slot, target);
+    if (this.#slot !== -1) return placeLink(this.#context, this.#slot, target);
+    const placed = place(this.#context, head, target);
+    return this.#proto === 'https' ? secured(this.#context, placed, head.host) : placed;
   }
 
   /** Tells the instance who asks. */
@@ -81,6 +82,23 @@ export class Reception {
     if (req.method === 'TRACE' || req.url === '*') return notAllowed;
     if ((req.url?.length ?? 0) > this.#context.limits.maxTargetBytes) return targetTooLong;
     return undefined;
+  }
+
+  /** Sent to HTTPS, unless it has come by it to somebody in front of us; candidates and our own checks are left alone. */
+  #elsewhere(req: ClientRequest, head: RequestHead, { edge, counter }: Placement, caller: Caller): OwnAnswer | undefined {
+    if (this.#proto === 'https' || !edge?.redirect || !counter || head.candidate !== undefined) return undefined;
+    if (caller.trusted && head.forwardedProto?.toLowerCase() === 'https') return undefined;
+    return redirectOf(this.#context, head.host ?? '', req.url ?? '/');
+  }
+
+  /** A certificate authority wants to see that this machine answers for the host. */
+  #challenge(req: ClientRequest, res: ClientAnswer, head: RequestHead): boolean {
+    const { challenges } = this.#context;
+    if (challenges === undefined || this.#slot !== -1 || req.url?.startsWith(challengePath) !== true) return false;
+    const answer = challenges.answer(normalHost(head.host ?? '') ?? '', req.url.slice(challengePath.length));
+    if (answer === undefined) return false;
+    res.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' }).end(answer);
+    return true;
   }
 
   #carry(

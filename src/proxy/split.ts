@@ -44,17 +44,28 @@ export function armOfBucket(split: BoundSplit, bucket: number): number {
   return chosen;
 }
 
+/** What stands for a release in a candidate header that asks for the public route as everybody has it. */
+const everybody = '*';
+
+/** A candidate header that asks for the public route: by our own checks, which are not sent elsewhere. */
+export const asksForPublic = (header: string): boolean => header.startsWith(`${everybody}:`);
+
+/** Whether a candidate header carries the split's token. Compared in constant time, whatever the lengths. */
+export function carriesToken(split: BoundSplit, header: string): boolean {
+  const given = Buffer.from(header.slice(header.lastIndexOf(':') + 1));
+  const expected = Buffer.from(split.candidateToken);
+  const padded = Buffer.alloc(expected.length);
+  given.copy(padded);
+  return timingSafeEqual(padded, expected) && given.length === expected.length && expected.length > 0;
+}
+
 /**
  * The arm that a candidate header `<release>:<token>` asks for; -1 when the release or the token is wrong. Compared in
  * constant time, whatever the lengths.
  */
 export function armOfCandidate(split: BoundSplit, header: string): number {
-  const colon = header.lastIndexOf(':');
-  const given = Buffer.from(header.slice(colon + 1));
-  const expected = Buffer.from(split.candidateToken);
-  const padded = Buffer.alloc(expected.length);
-  given.copy(padded);
-  const same = timingSafeEqual(padded, expected) && given.length === expected.length && expected.length > 0;
-  const arm = split.arms.findIndex((candidate) => candidate.release === header.slice(0, Math.max(colon, 0)));
+  const same = carriesToken(split, header);
+  const release = header.slice(0, Math.max(header.lastIndexOf(':'), 0));
+  const arm = split.arms.findIndex((candidate) => candidate.release === release);
   return same ? arm : -1;
 }

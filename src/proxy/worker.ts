@@ -39,6 +39,7 @@ export async function startWorker(config: WorkerConfig, exit: () => void): Promi
     trusted: new TrustedPeers(config.trustedProxies),
     certificates: new Certificates(config.certificates),
     handshakes: undefined,
+    httpsPort: config.publicHttpsPort ?? config.listeners.find(({ name }) => name === 'https')?.port ?? 443,
     finishing: false,
   };
   const stored = readStoredTable(join(config.dir, 'routes.json'));

@@ -8,6 +8,10 @@ export interface BoundEdge {
   readonly headers: EdgeSpec['headers'];
   readonly rates: readonly BoundRate[];
   readonly bodyTimeoutMs: number;
+  /** Clients that come over HTTP are sent to HTTPS where there is a certificate. */
+  readonly redirect: boolean;
+  /** The same for clients that are to use HTTPS alone; undefined: they are not told to. */
+  readonly secured: BoundEdge | undefined;
   /** In plain spelling, longest first. */
   readonly maxBody: readonly { readonly path: string; readonly bytes: number }[];
 }
@@ -30,12 +34,19 @@ export class Rates {
 
   /** @param key of the app and environment: rules that say the same count together in it, whatever release they came with. */
   bind(key: string, edge: EdgeSpec): BoundEdge {
-    return {
+    // What an earlier version stored knows nothing of HTTPS: as by default.
+    const { redirect, hsts } = edge.https ?? { redirect: true, hsts: 180 * 86_400_000 };
+    const bound: BoundEdge = {
       headers: edge.headers,
+      redirect,
+      secured: undefined,
       rates: edge.rates.map((rule) => this.#bindRule(key, rule)),
       bodyTimeoutMs: edge.bodyTimeout,
       maxBody: edge.maxBody.map(({ path, bytes }) => ({ path: plainPrefix(path), bytes: bytes ?? Number.POSITIVE_INFINITY })),
     };
+    if (hsts === null) return bound;
+    const promise = { name: 'Strict-Transport-Security', value: `max-age=${Math.floor(hsts / 1_000)}` };
+    return { ...bound, secured: { ...bound, headers: [...edge.headers, promise] } };
   }
 
   /** Counts a request. @returns milliseconds until it would pass, 0 when it has; a request that is refused counts nowhere. */

@@ -183,7 +183,7 @@ class Embedded implements EmbeddedDataPlane {
     });
   }
 
-  candidate(release: ReleaseId, token: string): CandidateAddress {
+  candidate(release: ReleaseId | '*', token: string): CandidateAddress {
     return { baseUrl: `http://127.0.0.1:${this.#portOf('http')}`, headers: { 'x-signalbox-candidate': `${release}:${token}` } };
   }
 
