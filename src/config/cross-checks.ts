@@ -49,6 +49,7 @@ function checkKind(service: ServiceFile, base: KeyPath, report: Report): void {
       report([...base, 'persist'], 'a static service writes nothing, so there is nothing to persist');
     if (Object.keys(service.env).length > 0)
       report([...base, 'env'], 'a static service has no run time; variables of the build go under buildEnv');
+    if (service.requires.length > 0) report([...base, 'requires'], 'a static service has no run time that could lack a variable');
   } else if (service.route === undefined) {
     const path = typeof service.health === 'string' ? service.health : service.health?.path;
     if (path !== undefined)

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { resolveEnvironment } from '../domain/environment.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { ReleasedService } from '../domain/release.ts';
+import { refuseMissingVariables } from '../domain/required.ts';
 import type { AppSpec, ContainerSpec, ServiceSpec } from '../domain/spec.ts';
 import type { BuildKey } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
@@ -35,6 +36,7 @@ export function createFreezer({ source, builder, loadSpec, versions, images }: F
       }
       const whole = below(spec, request.folder);
       const view = resolveEnvironment(whole, request.environment);
+      refuseMissingVariables(view);
       const from = { source, versions, ...(images === undefined ? {} : { images: { freezing: images, detected, spec: whole } }) };
       const services = freezeRelease(view, await gatherFacts(view, request.sha, from));
       const cached = new Set<BuildKey>();

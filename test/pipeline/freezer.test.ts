@@ -83,3 +83,29 @@ services:
     expect(notes.join('\n')).toContain('no health route was found; healthy means that the port answers');
   });
 });
+
+describe('a variable that a service requires', () => {
+  const fileWith = (more: string): Readonly<Record<string, string>> => ({
+    'signalbox.yaml': `app: shop
+services:
+  web:
+    run: node server.js
+    route: /
+    requires: [STRIPE_KEY, PORT]
+${more}`,
+    'server.js': '',
+  });
+  test('has to have a value, else nothing is frozen; the place is named', async () => {
+    await expect(notesOf(fileWith(''))).rejects.toMatchObject({
+      code: 'VARIABLE_MISSING',
+      message: 'In production variables are missing: web needs STRIPE_KEY (signalbox.yaml:6:16).',
+    });
+    await expect(notesOf(fileWith("    env: { STRIPE_KEY: '' }\n"))).rejects.toMatchObject({ code: 'VARIABLE_MISSING' });
+  });
+  test.each([
+    ['by the service', '    env: { STRIPE_KEY: sk_live }\n'],
+    ['by the environment', 'environments:\n  production: { env: { STRIPE_KEY: sk_live } }\n'],
+  ])('may be given %s', async (_by, more) => {
+    await expect(notesOf(fileWith(more))).resolves.toBeDefined();
+  });
+});
