@@ -120,8 +120,22 @@ async function start(): Promise<void> {
   });
   const artifacts = join(work, 'artifacts');
   const persist = join(work, 'persist');
-  const containers =
+  const source = gitSource({ folder: home.sources, searchPath });
+  const shared = new SharedBuilds<BuildResult>();
+  const folders = await openBuilder({ artifacts, logs: home.logs, source, clock, environment, shared });
+  const images =
     settings.runtime === 'docker'
+      ? await openImages({
+          ...settings.docker,
+          homeId,
+          source,
+          clock,
+          folders: { records: home.images, logs: home.logs, incoming: join(home.incoming, 'images') },
+          shared,
+        })
+      : null;
+  const containers =
+    images !== null
       ? openDockerRuntime({
           keeper,
           homeId,
@@ -130,6 +144,7 @@ async function start(): Promise<void> {
           folders: { warden: join(home.root, 'warden'), socket: join(home.run, 'warden.sock'), persist, logs: home.logs },
           program: program('./adapters/runtime/docker/warden/main.js'),
           links: () => dataPlane.links(),
+          fetchImage: ({ app, key }) => images.builder.fetch(app, key),
         })
       : null;
   const runtime =
@@ -143,20 +158,6 @@ async function start(): Promise<void> {
       mailCatcher: program('./mail-catcher/main.js'),
       onNote: (text) => log('info', text),
     });
-  const source = gitSource({ folder: home.sources, searchPath });
-  const shared = new SharedBuilds<BuildResult>();
-  const folders = await openBuilder({ artifacts, logs: home.logs, source, clock, environment, shared });
-  const images =
-    containers === null
-      ? null
-      : await openImages({
-          ...settings.docker,
-          homeId,
-          source,
-          clock,
-          folders: { records: home.images, logs: home.logs, incoming: join(home.incoming, 'images') },
-          shared,
-        });
   const builder = images === null ? folders : builderOfBoth({ folders, images: images.builder });
   const prober = httpProber();
   const freezer = createFreezer({

@@ -32,12 +32,12 @@ const pullMs = 10 * 60_000;
  * The image of an artifact: by its build key where it was built here, by name where it was made elsewhere (pulled when it is missing).
  * @throws ARTIFACT_MISSING, ENGINE_UNAVAILABLE.
  */
-export async function imageOf(engine: Engine, artifact: ArtifactRef): Promise<ImageFacts> {
+export async function imageOf(engine: Engine, artifact: ArtifactRef, fetch?: FetchImage): Promise<ImageFacts> {
   try {
     const { given } = artifact;
     if (given && 'system' in given)
       throw new SignalboxError('START_FAILED', `${artifact.service} is a program of this system, which containers do not run.`);
-    const reference = given ? given.image : await builtImage(engine, artifact);
+    const reference = given ? given.image : await builtImage(engine, artifact, fetch);
     const found = await inspect(engine, reference);
     if (found) return found;
     if (!given) throw missing(artifact, `the image ${reference} is gone`);
@@ -50,14 +50,18 @@ export async function imageOf(engine: Engine, artifact: ArtifactRef): Promise<Im
   }
 }
 
-async function builtImage(engine: Engine, artifact: ArtifactRef): Promise<string> {
+/** Brings the image of a build key back from where it was sent to; false when it is not there. */
+export type FetchImage = (artifact: ArtifactRef) => Promise<boolean>;
+
+async function builtImage(engine: Engine, artifact: ArtifactRef, fetch?: FetchImage): Promise<string> {
   const filters = { label: [`signalbox.key=${artifact.key}`] };
   const answer = await engine.call<readonly { readonly Id: string; readonly Created: number }[]>('GET', '/images/json', {
     query: { filters },
   });
   const newest = answer.ok ? [...answer.body].sort((a, b) => b.Created - a.Created)[0] : undefined;
-  if (!newest) throw missing(artifact, `no image has the build key ${artifact.key}`);
-  return newest.Id;
+  if (newest) return newest.Id;
+  if (await fetch?.(artifact)) return builtImage(engine, artifact);
+  throw missing(artifact, `no image has the build key ${artifact.key}`);
 }
 
 async function inspect(engine: Engine, reference: string): Promise<ImageFacts | null> {

@@ -8,11 +8,12 @@ import type { KeeperClient } from '../../../keeper/client.ts';
 import { openRecords } from '../../../keeper/state.ts';
 import type { InstanceObservation, Runtime } from '../../../ports/runtime.ts';
 import { followLines, formerInstances, type LogSource, newestLines } from './logs.ts';
+import type { FetchImage } from './images.ts';
 import { type DockerFolders, instanceId, logFolderOf, networkName, numberOfInstance, workloadOfInstance } from './names.ts';
 import { observationOf } from './observation.ts';
 import { openOneOffs } from './one-offs.ts';
 import type { ContainerState, InstanceSpec, WardenConfig } from './protocol.ts';
-import { openSpecs } from './specs.ts';
+import { lastingRoot, openSpecs } from './specs.ts';
 import { openWardenClient } from './warden-client.ts';
 
 export interface DockerRuntimeOptions {
@@ -28,6 +29,8 @@ export interface DockerRuntimeOptions {
   readonly program: string;
   /** Base URLs of the data plane's release-local addresses, on this machine's loopback: containers reach them elsewhere. */
   readonly links: () => Promise<readonly string[]>;
+  /** Asked when the engine has no image of a build key; undefined: then it is gone. */
+  readonly fetchImage?: FetchImage;
 }
 
 export interface DockerRuntime extends Runtime {
@@ -89,7 +92,7 @@ export function openDockerRuntime(options: DockerRuntimeOptions): DockerRuntime 
   };
   const of = async (workload: string): Promise<ContainerState[]> =>
     (await warden.call('list', {})).instances.filter(({ id }) => workloadOfInstance(id) === workload);
-  const specs = openSpecs({ engine, homeId, folders, links });
+  const specs = openSpecs({ engine, homeId, folders, links, ...(options.fetchImage && { fetchImage: options.fetchImage }) });
   const oneOffs = openOneOffs({
     warden,
     specOf: (command) => {
@@ -216,6 +219,12 @@ export function openDockerRuntime(options: DockerRuntimeOptions): DockerRuntime 
         await rm(logFolderOf(folders.logs, record), { recursive: true, force: true });
         records.remove(workload);
         known.delete(workload);
+      }),
+    discard: (workload) =>
+      inTurn(workload.id, async () => {
+        if ((await of(workload.id)).length > 0)
+          throw new SignalboxError('CONFLICT', `${workload.id} still runs; stop it before its data is deleted.`);
+        await rm(lastingRoot(folders.persist, workload), { recursive: true, force: true });
       }),
     endAll: async (now) => {
       await accept(now);

@@ -5,7 +5,7 @@ import type { Engine } from '../../../engine/client.ts';
 import { mapped } from '../../../engine/errors.ts';
 import type { OneOff } from '../../../ports/runtime.ts';
 import { containerBody, isGivenImage } from './container-body.ts';
-import { type ImageFacts, imageOf } from './images.ts';
+import { type FetchImage, type ImageFacts, imageOf } from './images.ts';
 import { type DockerFolders, instanceId, labelsOf, logFolderOf, networkName, prefixOf, runId } from './names.ts';
 import type { ContainerSpec, InstanceSpec, Lasting, RunSpec } from './protocol.ts';
 
@@ -21,6 +21,7 @@ export interface SpecsOptions {
   readonly homeId: string;
   readonly folders: DockerFolders;
   readonly links: () => Promise<readonly string[]>;
+  readonly fetchImage?: FetchImage;
 }
 
 interface Own {
@@ -34,9 +35,9 @@ interface Own {
 /** Where an image that says nothing is told to listen. */
 const usualPort = 8080;
 
-export function openSpecs({ engine, homeId, folders, links }: SpecsOptions): Specs {
+export function openSpecs({ engine, homeId, folders, links, fetchImage }: SpecsOptions): Specs {
   const prepare = async (workload: Workload, env: Readonly<Record<string, string>>) => {
-    const image = await imageOf(engine, workload.artifact);
+    const image = await imageOf(engine, workload.artifact, fetchImage);
     const init = await hasInit(engine);
     const called = portsIn(Object.values(env), await links());
     const lasting = workload.persist.map((folder) => lastingOf({ workload, image, persist: folders.persist, folder }));
@@ -94,6 +95,12 @@ function portsIn(values: readonly string[], urls: readonly string[]): number[] {
   });
 }
 
+/** Below it is what lasts of a workload. */
+export function lastingRoot(persist: string, { app, environment, service, artifact }: Workload): string {
+  const base = join(persist, app, environment);
+  return artifact.given ? join(base, '.given', service) : join(base, artifact.path);
+}
+
 /** A folder counts by its place in the repository, as on processes; one of an image made elsewhere by its service. */
 function lastingOf(of: {
   readonly workload: Workload;
@@ -102,10 +109,9 @@ function lastingOf(of: {
   readonly folder: string;
 }): Lasting {
   const { workload, image, persist, folder } = of;
-  const { app, environment, service, artifact } = workload;
+  const { service } = workload;
   const target = posix.normalize(isAbsolute(folder) ? folder : posix.join(image.folder, folder)).replace(/(.)\/$/, '$1');
-  const base = join(persist, app, environment);
-  const root = artifact.given ? join(base, '.given', service) : join(base, artifact.path);
+  const root = lastingRoot(persist, workload);
   const source = join(root, folder);
   const inside = relative(root, source);
   const inImage = isAbsolute(folder) || !posix.relative(image.folder, target).startsWith('..');
