@@ -4,7 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { BuildRecipe } from '../../../src/domain/release.ts';
+import { imageOf } from '../../../src/adapters/runtime/docker/images.ts';
+import type { ArtifactRef, BuildRecipe } from '../../../src/domain/release.ts';
+import type { BuildKey, ServiceName } from '../../../src/domain/values.ts';
 import type { Engine } from '../../../src/engine/client.ts';
 import { engineOrSkip, programOrSkip, run, succeeded, type Workbench, workbench } from './workbench.ts';
 
@@ -123,7 +125,7 @@ describe('with a registry', () => {
     expect(lines.join('\n')).not.toContain('right');
   });
 
-  test('an image that is gone here is fetched back, not built again', async () => {
+  test('an image that is gone here is fetched back, not built again, also when an instance needs it', async () => {
     const { sha, recipe } = await committed();
     const builder = await pushing('right');
     succeeded((await run(builder, bench.request(sha, recipe))).result);
@@ -133,8 +135,12 @@ describe('with a registry', () => {
     expect(succeeded(result).cached).toBe(true);
     expect(lines.join('\n')).not.toContain('Step 1');
     await lose(sha);
-    expect(await builder.fetch(bench.app, recipe.key)).toBe(true);
-    expect(await builder.fetch(bench.app, 'f'.repeat(64))).toBe(false);
+    const artifact: ArtifactRef = { app: bench.app, service: 'web' as ServiceName, key: recipe.key, path: '.' };
+    const fetchImage = (wanted: ArtifactRef): Promise<boolean> => builder.fetch(wanted.app, wanted.key);
+    await expect(imageOf(engine, artifact)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' });
+    expect((await imageOf(engine, artifact, fetchImage)).id).toMatch(/^sha256:/);
+    const unknown = { ...artifact, key: 'f'.repeat(64) as BuildKey };
+    await expect(imageOf(engine, unknown, fetchImage)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' });
   });
 
   test('another machine takes what the first one built, and may remove it again', async () => {
