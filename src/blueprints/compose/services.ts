@@ -158,7 +158,10 @@ function dependenciesOf(service: ServiceSpec, { input, accessories }: ComposeCon
 }
 
 const dependsOn = (needed: Record<string, { condition: string }>): ComposeService =>
-  Object.keys(needed).length === 0 ? {} : { depends_on: needed };
+  Object.keys(needed).length === 0
+    ? {}
+    : // Copies: what is the same object in two places would be written as an anchor.
+      { depends_on: Object.fromEntries(Object.entries(needed).map(([name, wait]) => [name, { ...wait }])) };
 
 function healthOf({ service }: PackedService, probe: readonly string[]): Record<string, unknown> {
   return {

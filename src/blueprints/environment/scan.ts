@@ -33,7 +33,7 @@ export function variablesRead(sources: readonly SourceText[], place: (file: stri
   const found: ReadVariable[] = [];
   for (const { file, text } of sources) {
     if (/(?:^|\/)[\w.-]+\.config\.\w+$/.test(file)) continue;
-    const reads = file.endsWith('.py') ? pythonReads(text) : nodeReads(text, whole);
+    const reads = file.endsWith('.py') ? pythonReads(text) : [...nodeReads(text, whole), ...(whole ? tableReads(text) : [])];
     for (const { index, ...variable } of reads)
       if (!isGiven(variable.name)) found.push({ ...variable, file: place(file), line: lineAt(text, index) });
   }
@@ -79,6 +79,30 @@ function nodeReads(text: string, whole: boolean): Read[] {
         });
     }
   return reads;
+}
+
+/**
+ * A table of variables that is gone through, or a schema that the whole environment is checked against: `{ PORT: z.string() }`,
+ * `{ variable: 'PORT', fallback: '1' }`.
+ */
+function tableReads(text: string): Read[] {
+  const schema = /(?:[pP]arse|cleanEnv|createEnv|validate\w*)\w*\s*\(\s*process\.env|runtimeEnv\s*:\s*process\.env/.test(text);
+  const looped = /\benv\[\s*[a-z]\w*\s*\]/.test(text);
+  if (!schema && !looped) return [];
+  const names = schema ? /^[ \t]*['"]?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)['"]?\s*:/gm : /['"`]([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)['"`]/g;
+  return [...text.matchAll(names)].map((match) => {
+    const rest = text.slice(match.index + match[0].length);
+    const entry = rest.slice(0, /\n\s*[\w'"]+\s*:|\n\s*[}\]]/.exec(rest)?.index ?? rest.length).slice(0, 400);
+    const preset = /\b(?:fallback|default)\s*[:(]\s*(?:'([^'\n]*)'|"([^"\n]*)"|(-?\d[\w.]*|true|false))/.exec(entry);
+    const value = preset?.slice(1).find((one) => one !== undefined);
+    return {
+      name: match[1] ?? '',
+      index: match.index,
+      optional: /\b(?:fallback|default|optional|nullish|catch)\b/.test(entry),
+      atBuild: false,
+      ...(value === undefined || value === '' ? {} : { preset: value }),
+    };
+  });
 }
 
 /** `const url = process.env.X` and later `if (url)`: without it something else is done. */

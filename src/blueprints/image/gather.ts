@@ -125,7 +125,9 @@ function healthOf(health: HealthSpec): ImageHealth {
 /** The port that the source takes where PORT is not set, else the usual one. It is only what the image says; PORT decides. */
 function portOf(framework: string | undefined, language: 'node' | 'python', sources: readonly SourceText[]): number {
   for (const { text } of sources) {
-    const found = /\bPORT\b['"`\])]*\s*(?:\?\?|\|\||,|\bor\b)\s*['"]?(\d{4,5})\b/.exec(text)?.[1];
+    const found =
+      /\bPORT\b['"`\])]*\s*(?:\?\?|\|\||,|\bor\b)\s*['"]?(\d{4,5})\b/.exec(text)?.[1] ??
+      /\bPORT\b[^\n]{0,120}?\b(?:fallback|default)\s*[:(]\s*['"]?(\d{4,5})\b/.exec(text)?.[1];
     if (found !== undefined && Number(found) <= 65_535) return Number(found);
   }
   if (language === 'python') return 8000;

@@ -1,5 +1,5 @@
 /** Names that carry a hash of their content, as bundlers write them. When in doubt not: a file that is asked for again is never stale. */
-const fingerprinted = String.raw`(/_next/static/|[.-]([0-9]+[a-f]|[a-f]+[0-9])[0-9a-f]{6,62}(\.[a-z0-9]{1,8}){1,2}$)`;
+const fingerprinted = String.raw`(/_next/static/|/assets/[^/]*-[A-Za-z0-9_-]{8}\.[a-z0-9]+$|[.-]([0-9]+[a-f]|[a-f]+[0-9])[0-9a-f]{6,62}(\.[a-z0-9]{1,8}){1,2}$)`;
 
 export interface SiteServer {
   readonly port: number;
