@@ -180,6 +180,9 @@ describe('a build that fails says why, and leaves no image', () => {
     symlinkSync('/etc', join(bench.repository.folder, 'web'));
     const result = await failure({ Dockerfile: `FROM ${base}\nCOPY . /x\n` }, { context: 'web' });
     expect(result.because?.message).toMatch(/no folder web|leads out of the source/);
+    symlinkSync('/usr', join(bench.repository.folder, 'outer'));
+    const below = await failure({ Dockerfile: `FROM ${base}\nCOPY . /x\n` }, { context: 'outer/share' });
+    expect(below.because?.message).toContain('outer/share leads out of the source by a link');
   });
 });
 
