@@ -35,6 +35,8 @@ export function containerBody(request: BodyRequest): Record<string, unknown> {
     Env: Object.entries(environment({ workload, env, port, init })).map(([name, value]) => `${name}=${value}`),
     ...program(workload, command),
     ...(port === null ? {} : { ExposedPorts: { [`${port}/tcp`]: {} } }),
+    // Health is judged from outside, by traffic's own way; a check inside would only cost a program every few seconds.
+    Healthcheck: { Test: ['NONE'] },
     Tty: false,
     OpenStdin: false,
     HostConfig: {

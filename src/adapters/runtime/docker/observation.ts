@@ -1,3 +1,4 @@
+import { isAccessoryId } from '../../../domain/accessories.ts';
 import type { InstanceId, WallTime, WorkloadId } from '../../../domain/values.ts';
 import type { InstanceObservation } from '../../../ports/runtime.ts';
 import { workloadOfInstance } from './names.ts';
@@ -14,7 +15,9 @@ export function observationOf(state: ContainerState, memory: number | null): Ins
     endpoint,
     listening,
     // By name: whoever was told it keeps it when the container gets another address.
-    ...(isAccessoryId(workload) ? { inside: endpoint && { host: labels[labelKeys.service] ?? endpoint.host, port: endpoint.port } } : {}),
+    ...(isAccessoryId(workload)
+      ? { inside: endpoint && { host: labels['signalbox.service'] ?? endpoint.host, port: endpoint.port } }
+      : {}),
     startedAt: startedAt as WallTime | null,
     restarts,
     lastExit: lastExit && {

@@ -197,6 +197,9 @@ async function main(config: WardenConfig): Promise<void> {
           ...[...instances.values()].map((instance) => instance.stop(allGraceMs)),
           ...open.map(({ id }) => runs.end(id, allGraceMs, 'cancelled')),
         ]);
+        await sweep().catch(complain);
+        await networks.removeAll().catch(complain);
+        await sweepVolumes(engine, homeId).catch(complain);
       }
       close();
       setImmediate(() => process.exit(0));

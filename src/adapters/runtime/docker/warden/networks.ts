@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Engine } from '../../../../engine/client.ts';
 import { EngineError } from '../../../../engine/errors.ts';
 import { readJson, writeJson } from '../../../../keeper/state.ts';
+import { prefixOf } from '../names.ts';
 import { contains, formatAddress, type Range, rangeOf, slicesOf } from './addresses.ts';
 import { NameTaken } from './containers.ts';
 
@@ -14,6 +15,8 @@ export interface Networks {
   known(name: string): Network | undefined;
   /** Does nothing when it is in use, gone, or not ours. */
   remove(name: string): Promise<void>;
+  /** The same for every network of this installation. */
+  removeAll(): Promise<void>;
 }
 
 export interface Network {
@@ -117,6 +120,20 @@ export function openNetworks(engine: Engine, homeId: string, dir: string): Netwo
     return network;
   };
 
+  const remove = async (name: string): Promise<void> => {
+    const found = await inspect(name);
+    if (found?.Name === name && found.Labels?.['signalbox.installation'] === homeId) {
+      try {
+        await engine.call('DELETE', `/networks/${found.Id}`);
+      } catch (cause) {
+        // Somebody's container is in it: it is theirs as well.
+        if (cause instanceof EngineError && cause.kind === 'refused') return;
+        throw cause;
+      }
+    }
+    if (known.delete(name)) writeJson(file, Object.fromEntries(known));
+  };
+
   return {
     ensure: (name, labels) => {
       const mine = busy.get(name) ?? ensure(name, labels).finally(() => busy.delete(name));
@@ -124,18 +141,11 @@ export function openNetworks(engine: Engine, homeId: string, dir: string): Netwo
       return mine;
     },
     known: (name) => known.get(name),
-    remove: async (name) => {
-      const found = await inspect(name);
-      if (found?.Name === name && found.Labels?.['signalbox.installation'] === homeId) {
-        try {
-          await engine.call('DELETE', `/networks/${found.Id}`);
-        } catch (cause) {
-          // Somebody's container is in it: it is theirs as well.
-          if (cause instanceof EngineError && cause.kind === 'refused') return;
-          throw cause;
-        }
-      }
-      if (known.delete(name)) writeJson(file, Object.fromEntries(known));
+    remove,
+    removeAll: async () => {
+      const filters = { label: [`signalbox.installation=${homeId}`] };
+      const answer = await engine.call<readonly Inspected[]>('GET', '/networks', { query: { filters } });
+      for (const { Name } of answer.ok ? answer.body : []) if (Name.startsWith(prefixOf(homeId))) await remove(Name);
     },
   };
 }
