@@ -10,7 +10,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { test: { ...shared, name: 'rules', include: ['test/domain/**/*.test.ts', 'test/config/**/*.test.ts', 'test/*.test.ts', 'test/docs/**/*.test.ts', 'test/blueprints/**/*.test.ts'] } },
-      { test: { ...shared, name: 'programs', include: ['test/{dev,proxy,keeper,engine,pipeline,control-plane,monitor,api,cli,adapters,conformance,load}/**/*.test.ts'] } },
+      { test: { ...shared, name: 'programs', include: ['test/{dev,mail-catcher,proxy,keeper,engine,pipeline,control-plane,monitor,api,cli,adapters,conformance,load}/**/*.test.ts'] } },
       {
         test: {
           ...shared,

@@ -15,6 +15,7 @@ export const programs = {
   'dev-server': 'src/dev-server.ts',
   'keeper/main': 'src/keeper/main.ts',
   'proxy/main': 'src/proxy/main.ts',
+  'mail-catcher/main': 'src/mail-catcher/main.ts',
   'adapters/runtime/docker/warden/main': 'src/adapters/runtime/docker/warden/main.ts',
   'adapters/store/sqlite/worker': 'src/adapters/store/sqlite/worker.ts',
   // Of a checkout alone (package.json keeps them out of the package).

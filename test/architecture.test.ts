@@ -53,6 +53,7 @@ const rooms: Rooms = {
     'proxy/protocol',
   ],
   keeper: ['wire', 'types:domain'],
+  'mail-catcher': [],
   // docs/decisions/0016
   certificates: [],
   proxy: ['wire', 'types:domain', 'certificates'],

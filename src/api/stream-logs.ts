@@ -1,7 +1,8 @@
+import { accessoryId } from '../domain/accessories.ts';
 import { stableRelease } from '../domain/environment-state.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
-import type { AppName, EnvironmentName } from '../domain/values.ts';
+import type { AppName, EnvironmentName, WorkloadId } from '../domain/values.ts';
 import type { LogBody } from './contract.ts';
 import type { EventStream } from './event-stream.ts';
 import type { ApiOptions } from './options.ts';
@@ -18,17 +19,26 @@ export interface LogRequest {
 }
 
 interface LogSource {
-  readonly release: Release;
-  readonly services: Release['services'];
+  /** Null: an accessory, which belongs to none. */
+  readonly release: Release | null;
+  readonly services: readonly { readonly service: string; readonly workload: { readonly id: WorkloadId } }[];
 }
 
 /**
- * Which output is meant: of the named release, else of the one with traffic, else of the newest.
+ * Which output is meant: of the named release, else of the one with traffic, else of the newest; or of an accessory.
  * @throws NOT_FOUND for a release or service that there is not.
  */
 export async function findLogs({ store }: ApiOptions, request: LogRequest): Promise<LogSource> {
   const key = keyOf(request.app, request.environment);
   const environment = await requireEnvironment(store, key);
+  if (
+    request.service !== undefined &&
+    request.release === undefined &&
+    environment.accessories?.[request.service] !== undefined
+  ) {
+    const id = accessoryId(request.app, request.environment, request.service);
+    return { release: null, services: [{ service: request.service, workload: { id } }] };
+  }
   const id =
     request.release === undefined ? stableRelease(environment) : releaseNamed(request.app, request.environment, request.release);
   const release = id === null ? ((await store.releases(key, { limit: 1 }))[0] ?? null) : await store.release(id);
@@ -57,7 +67,12 @@ export async function streamLogs(
   await Promise.all(
     services.map(async ({ service, workload }) => {
       for await (const line of runtime.logs(workload.id, { tail: on.request.tail, ...follow })) {
-        const body: LogBody = { service, release: releaseName(release.id), instance: line.instance, text: line.text };
+        const body: LogBody = {
+          service,
+          release: release === null ? '' : releaseName(release.id),
+          instance: line.instance,
+          text: line.text,
+        };
         if (!stream.send('line', body)) return;
         await stream.ready();
       }

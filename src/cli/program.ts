@@ -104,6 +104,20 @@ export function buildProgram(version: string, run: RunVerb): Command {
           (await import('./steer.ts')).steer(to, name as 'promote' | 'abort' | 'pause' | 'resume', options),
         ),
       );
+  verb('accessories', 'look at databases and the like, restart, change or remove them', 'signalbox accessories restart db')
+    .addArgument(
+      new Argument('[act]', 'what to do; default: list').choices(['list', 'restart', 'apply', 'remove', 'password']).default('list'),
+    )
+    .argument('[name]', 'name of the accessory')
+    .option('--yes', 'of remove: yes, end it')
+    .option('--delete-data', 'of remove: delete its data and password, too, for good')
+    .action(
+      (
+        act: 'list' | 'restart' | 'apply' | 'remove' | 'password',
+        name: string | undefined,
+        options: Options & { yes?: boolean; deleteData?: boolean },
+      ) => run(options, async (to) => (await import('./accessories.ts')).accessories(to, { act, name }, options)),
+    );
   verb('traffic', 'hold, refuse or serve the requests of an app', 'signalbox traffic stop --message "Back at noon"')
     .addArgument(
       new Argument('<kind>', 'hold: pause them in a bounded queue; stop: answer 503; open: serve').choices([

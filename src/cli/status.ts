@@ -1,4 +1,5 @@
 import type { EnvironmentStatusBody, StatusBody } from '../api/contract.ts';
+import { describeAccessories } from './accessories.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import { percent, plain, table } from './format.ts';
 import type { Invocation } from './invocation.ts';
@@ -52,11 +53,15 @@ function describeEnvironment(one: EnvironmentStatusBody, paint: Paint): readonly
     `${paint.bold(`${one.app}/${one.environment}`)}  ${one.release ?? 'no release yet'}${proof}${split}${mode}`,
     ...one.urls.map((url) => `  ${paint.cyan(url)}`),
     ...table(rows),
+    ...describeAccessories(one.accessories, paint),
     ...(rollout === null
       ? []
       : [
           `  rollout ${rollout.id} of ${rollout.release}: ${rollout.phase}${rollout.reason === undefined ? '' : ` (${plain(rollout.reason.message)})`}`,
         ]),
+    ...(one.limited === undefined
+      ? []
+      : [paint.yellow(`  ${one.limited} ${one.limited === 1 ? 'request' : 'requests'} refused for coming too often (429)`)]),
     ...one.drift.map((line) => paint.yellow(`  drift: ${plain(line)}`)),
   ];
 }

@@ -141,7 +141,7 @@ function launchOf(spec: AccessorySpec, runtime: RuntimeKind): Launch {
 
 /** The settings come by standard input: arguments can be read by every user of the machine. */
 const redisInContainer = `password=$REDIS_PASSWORD; unset REDIS_PASSWORD
-exec docker-entrypoint.sh redis-server - <<END
+exec $(command -v docker-entrypoint.sh) redis-server - <<END
 port 6379
 dir /data
 appendonly yes

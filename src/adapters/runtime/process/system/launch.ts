@@ -65,7 +65,7 @@ export function systemLaunch(
     case 'mail-catcher':
       return {
         ...plain,
-        command: `exec ${quoted(process.execPath)} --max-old-space-size=96 mail-catcher.mjs`,
+        command: `exec ${quoted(process.execPath)} --max-old-space-size=96 mail-catcher.mjs "$PORT"`,
         program: process.execPath,
         // Whoever it runs as may not be able to read where Signalbox itself is installed.
         equip: (place) => copyFile(options.mailCatcher, join(place.cwd, 'mail-catcher.mjs')),
