@@ -186,6 +186,8 @@ export interface EnvironmentStatusBody {
   readonly rollout: RolloutBody | null;
   readonly services: readonly ServiceStatusBody[];
   readonly accessories: readonly AccessoryStatusBody[];
+  /** Requests refused with 429 since the control plane's start. Undefined: none. */
+  readonly limited?: number;
   /** What runs against what was declared; empty when all is as it should be. */
   readonly drift: readonly string[];
 }

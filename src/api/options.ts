@@ -1,5 +1,5 @@
 import type { Commands } from '../control-plane/commands.ts';
-import type { EnvironmentKey, RolloutId } from '../domain/values.ts';
+import type { EnvironmentKey, ReleaseId, RolloutId } from '../domain/values.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Store } from '../ports/store.ts';
 import type { CertificatesBody, DoctorCheck } from './contract.ts';
@@ -19,6 +19,8 @@ export interface DataPlaneReads {
     readonly skippedRoutes: readonly string[];
   }>;
   addresses(): Promise<{ readonly http: number; readonly https: number | null }>;
+  /** Counts since the control plane's start. */
+  statsNow(): Promise<{ readonly counts: readonly { readonly release: ReleaseId; readonly limited?: number }[] }>;
 }
 
 export interface ApiOptions {

@@ -31,6 +31,8 @@ export interface EnvironmentFacts {
   readonly strays: readonly InstanceObservation[];
   /** Port of the data plane, for the addresses. */
   readonly httpPort: number;
+  /** Requests refused with 429. */
+  readonly limited?: number;
 }
 
 export function presentEnvironment(facts: EnvironmentFacts): EnvironmentStatusBody {
@@ -51,6 +53,7 @@ export function presentEnvironment(facts: EnvironmentFacts): EnvironmentStatusBo
       facts.observed,
       new Map(facts.declared.flatMap((one) => (one.health ? [[one.workload, one.health] as const] : []))),
     ),
+    ...(facts.limited === undefined || facts.limited === 0 ? {} : { limited: facts.limited }),
     drift: facts.unseen === undefined ? driftOf(facts) : [`What runs cannot be seen: ${facts.unseen}`],
   };
 }

@@ -1,5 +1,6 @@
 import { hasCode } from '../domain/errors.ts';
 import { isTerminal } from '../domain/rollout/state.ts';
+import type { EnvironmentKey } from '../domain/values.ts';
 import type { InstanceObservation } from '../ports/runtime.ts';
 import type { EnvironmentStatusBody, StatusBody } from './contract.ts';
 import type { ApiOptions } from './options.ts';
@@ -26,11 +27,12 @@ export async function readStatus(options: ApiOptions, apiPort: number): Promise<
 
 export async function readEnvironments(options: ApiOptions): Promise<readonly EnvironmentStatusBody[]> {
   const { store, runtime, dataPlane } = options;
-  const [environments, seen, active, { http }] = await Promise.all([
+  const [environments, seen, active, { http }, limited] = await Promise.all([
     store.environments(),
     lookAt(runtime),
     store.rollouts({ active: true }, { limit: 500 }),
     dataPlane.addresses(),
+    limitedByRelease(dataPlane),
   ]);
   const { observed, unseen } = seen;
   const declared = await Promise.all(environments.map((one) => options.declared(one.key)));
@@ -49,10 +51,22 @@ export async function readEnvironments(options: ApiOptions): Promise<readonly En
         ...(unseen === undefined ? {} : { unseen }),
         strays: strays.get(environment.key) ?? [],
         httpPort: http,
+        limited: sumOf(limited, environment.key),
       });
     }),
   );
 }
+
+/** Requests refused with 429, by release. A data plane that does not answer is told by `observe`; the rest of the status is to be seen. */
+async function limitedByRelease(dataPlane: ApiOptions['dataPlane']): Promise<ReadonlyMap<string, number>> {
+  const { counts } = await dataPlane.statsNow().catch(() => ({ counts: [] }));
+  const limited = new Map<string, number>();
+  for (const one of counts) limited.set(one.release, (limited.get(one.release) ?? 0) + (one.limited ?? 0));
+  return limited;
+}
+
+const sumOf = (limited: ReadonlyMap<string, number>, environment: EnvironmentKey): number =>
+  [...limited].reduce((sum, [release, count]) => (release.startsWith(`${environment}/`) ? sum + count : sum), 0);
 
 /** An engine that is away hides what runs; everything else is to be seen all the same. */
 async function lookAt(

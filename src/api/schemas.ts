@@ -219,6 +219,7 @@ const environmentStatusBody: z.ZodType<EnvironmentStatusBody> = z
         fault: z.string().exactOptional(),
       }),
     ),
+    limited: count.exactOptional(),
     drift: z.array(z.string()),
   })
   .meta({ id: 'EnvironmentStatus' });

@@ -52,6 +52,8 @@ export interface TrafficCounts {
   readonly dropped: number;
   readonly rescued: number;
   readonly resent: number;
+  /** Refused with 429 before they reached the release; part of no other count. Undefined: this data plane sets no rates. */
+  readonly limited?: number;
   readonly latency: readonly number[];
 }
 

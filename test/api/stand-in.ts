@@ -147,6 +147,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       dataPlane: {
         observe: async () => ({ workers: [{ name: 'proxy-0', version: 4, ready: true }], version: 4, skippedRoutes: [] }),
         addresses: async () => ({ http: 8080, https: null }),
+        statsNow: async () => ({ counts: [] }),
         ...options.dataPlane,
       },
       declared: async () => options.declared ?? [],

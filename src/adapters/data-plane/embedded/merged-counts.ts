@@ -52,6 +52,7 @@ function since(arm: ArmCounts, before: ArmCounts | undefined): TrafficCounts {
     dropped: less(arm.dropped, before?.dropped),
     rescued: less(arm.rescued, before?.rescued),
     resent: less(arm.resent, before?.resent),
+    limited: less(arm.limited ?? 0, before?.limited),
     latency: arm.latency.map((count, index) => less(count, before?.latency[index])),
   };
 }
@@ -67,6 +68,7 @@ function plus(a: TrafficCounts, b: TrafficCounts): TrafficCounts {
     dropped: a.dropped + b.dropped,
     rescued: a.rescued + b.rescued,
     resent: a.resent + b.resent,
+    limited: (a.limited ?? 0) + (b.limited ?? 0),
     latency: a.latency.map((count, index) => count + (b.latency[index] ?? 0)),
   };
 }
