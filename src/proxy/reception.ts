@@ -136,6 +136,11 @@ const targetTooLong: OwnAnswer = {
   detail: 'The address is longer than this installation accepts.',
   close: true,
 };
+export const headersTooLarge: OwnAnswer = {
+  status: 431,
+  code: 'HEADERS_TOO_LARGE',
+  detail: 'The request headers are larger than this installation accepts.',
+};
 export const heldTooLong: OwnAnswer = {
   status: 503,
   code: 'HELD_TOO_LONG',

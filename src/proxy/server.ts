@@ -6,7 +6,7 @@ import { Inbound } from './inbound.ts';
 import { isConcluded } from './linger.ts';
 import { answerOurselves, type OwnAnswer, rawAnswer } from './pages.ts';
 import type { InheritedListener } from './protocol.ts';
-import { heldTooLong, notAllowed, Reception } from './reception.ts';
+import { headersTooLarge, heldTooLong, notAllowed, Reception } from './reception.ts';
 import type { RequestHead } from './request-head.ts';
 import { Upgrade } from './upgrade.ts';
 
@@ -191,7 +191,7 @@ function clientError(cause: NodeJS.ErrnoException, socket: Socket): void {
   }
   const answer: OwnAnswer =
     cause.code === 'HPE_HEADER_OVERFLOW'
-      ? { status: 431, code: 'HEADERS_TOO_LARGE', detail: 'The request headers are larger than this installation accepts.' }
+      ? headersTooLarge
       : cause.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? { status: 408, code: 'HEADERS_TOO_SLOW', detail: 'The request headers did not arrive in time.' }
         : { status: 400, code: 'BAD_REQUEST', detail: 'The request does not follow HTTP/1.1.' };

@@ -8,7 +8,7 @@ import {
 import type { TLSSocket } from 'node:tls';
 import type { ProxyContext } from '../context.ts';
 import { answerOurselves, type OwnAnswer } from '../pages.ts';
-import { notAllowed, type Reception } from '../reception.ts';
+import { headersTooLarge, notAllowed, type Reception } from '../reception.ts';
 import { Http2Answer } from './answer.ts';
 import { Http2Request } from './request.ts';
 
@@ -18,7 +18,7 @@ const mostStreams = 128;
 const streamWindowBytes = 256 * 1024;
 const connectionWindowBytes = 1024 * 1024;
 /** Header lines of one request; their bytes are limited like those of HTTP/1. */
-const mostHeaderLines = 1_000;
+const mostHeaderLines = 500;
 /** Broken frames, and streams that are refused, until a connection is given up. */
 const mostBrokenFrames = 100;
 
@@ -95,6 +95,7 @@ export class Http2Front {
   }
 
   #refusal(req: Http2Request): OwnAnswer | undefined {
+    if (req.headerBytes > this.#context.limits.maxHeaderBytes) return headersTooLarge;
     return req.method === 'CONNECT' ? notAllowed : this.#reception.refusal(req);
   }
 

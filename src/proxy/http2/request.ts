@@ -15,6 +15,8 @@ export class Http2Request implements ClientRequest {
   readonly head: RequestHead;
   /** Why it is refused, undefined when it is sound. */
   readonly fault: string | undefined;
+  /** Of all names and values. */
+  readonly headerBytes: number;
   readonly #stream: ServerHttp2Stream;
 
   /** @param raw flat name/value pairs as received, pseudo-headers included. */
@@ -24,6 +26,7 @@ export class Http2Request implements ClientRequest {
     this.method = read.method;
     this.url = read.path;
     this.rawHeaders = read.headers;
+    this.headerBytes = raw.reduce((sum, text) => sum + text.length, 0);
     this.head = readRequestHead(read.headers);
     // A body of unknown length is sent on in chunks.
     if (!stream.endAfterHeaders && this.head.contentLength === -1) this.head.transferEncoding = 'chunked';
