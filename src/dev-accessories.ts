@@ -34,7 +34,7 @@ export async function systemAccessories(request: AccessoryRequest): Promise<Acce
         hint: `${obstacle.hint ?? ''} Or bring your own with --no-accessories and .env.`.trim(),
         cause: obstacle,
       });
-    log.note(spec.name, `left out: ${obstacle.message}`);
+    log.note(spec.name, obstacle.message.replace(`${spec.name}: `, 'left out: '));
     return false;
   });
   if (wanted.length === 0) return null;

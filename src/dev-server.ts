@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { systemAccessories } from './dev-accessories.ts';
+import { homeLayout } from './config/home.ts';
 import { loadSettings, processEnvironment } from './config/settings.ts';
 import { SignalboxError } from './domain/errors.ts';
 import { type DevTerminal, openSession, type Session } from './dev/session.ts';
@@ -53,6 +54,8 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
       proxyProgram: fileURLToPath(new URL('./proxy/main.js', import.meta.url)),
       accessories: request.accessories ?? true,
       showSecrets: request.showSecrets ?? false,
+      https: request.https ?? false,
+      authority: homeLayout(request.home, process.getuid?.() ?? -1).localAuthority,
       startAccessories: systemAccessories,
       ended: stopped,
     });
@@ -64,7 +67,7 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
 }
 
 /** @throws DEV_UNSUPPORTED */
-function refuseUnsupported({ runtime, https }: DevRequest): void {
+function refuseUnsupported({ runtime }: DevRequest): void {
   if (runtime === 'docker')
     throw new SignalboxError(
       'DEV_UNSUPPORTED',
@@ -73,8 +76,4 @@ function refuseUnsupported({ runtime, https }: DevRequest): void {
         hint: 'Leave --runtime out, or use `docker compose up` with a generated compose.yaml.',
       },
     );
-  if (https === true)
-    throw new SignalboxError('DEV_UNSUPPORTED', '`signalbox dev` serves plain HTTP; --https is not there yet.', {
-      hint: 'Browsers treat http://localhost as a secure place, so most features work without it.',
-    });
 }

@@ -65,6 +65,7 @@ const rooms: Rooms = {
   // Local development starts and watches programs itself; see docs/decisions/0015.
   dev: [
     'domain',
+    'certificates',
     'config',
     'ports',
     'wire',

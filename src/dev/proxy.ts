@@ -13,6 +13,8 @@ export interface DevProxy {
   readonly port: number;
   /** Another port was asked for and taken. */
   readonly wanted: number;
+  /** Null without HTTPS. */
+  readonly httpsPort: number | null;
   /** Ports of the release-local addresses, by slot. */
   readonly linkPorts: readonly number[];
   /** Returns when no request starts on the table before it. */
@@ -29,6 +31,8 @@ export interface DevProxyOptions {
   readonly port: number;
   /** How many ports behind `port` are tried when it is taken; 0: only it. */
   readonly others: number;
+  /** Folder of certificates for HTTPS, beside HTTP; undefined: none. */
+  readonly certificates?: string;
   readonly links: number;
   readonly marker: string;
   readonly onLine: (line: string) => void;
@@ -45,13 +49,14 @@ export async function openDevProxy(options: DevProxyOptions): Promise<DevProxy> 
   const { dir, marker } = options;
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const { port, listeners } = listenNear(options);
+  const { port, httpsPort, listeners } = listenNear(options);
   const config: WorkerConfig = {
     name: 'dev',
     dir,
     controlSocket: join(dir, 'dev.sock'),
     listeners: listeners.map((listener, index) => ({ ...listener, fd: 3 + index })),
     trustedProxies: [],
+    ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
     limits: limits as WorkerConfig['limits'],
   };
   let last: RouteTable | undefined;
@@ -107,6 +112,7 @@ export async function openDevProxy(options: DevProxyOptions): Promise<DevProxy> 
   return {
     port,
     wanted: options.port,
+    httpsPort,
     linkPorts: listeners.filter(({ name }) => name.startsWith('link-')).map((listener) => listener.port),
     commit: (table) =>
       inTurn(async () => {
@@ -129,34 +135,49 @@ export async function openDevProxy(options: DevProxyOptions): Promise<DevProxy> 
   };
 }
 
-/** The asked port or the next free one, on both loopback addresses where there are two. */
-function listenNear({ dir, port: first, others, links }: DevProxyOptions): {
-  port: number;
-  listeners: { name: string; host: string; port: number; fd: number }[];
-} {
-  const slots = Array.from({ length: links }, (_, slot) => ({ name: `link-${slot}`, host: '127.0.0.1', port: 0 }));
-  for (let port = first; ; port++) {
-    const held = openListeners(join(dir, 'listeners.json'), []);
-    try {
-      const [http] = held.declare([{ name: 'http', host: '127.0.0.1', port }, ...slots]);
-      const chosen = http?.port ?? port;
-      try {
-        held.declare([{ name: 'http-6', host: '::1', port: chosen }]);
-      } catch (cause) {
-        // Somebody else would answer browsers that try ::1 first; a machine without it has nobody to do so.
-        const taken = cause instanceof WireError && /another program/.test(cause.message);
-        if (taken && first !== 0) throw cause;
-      }
-      keepOpen.add(held);
-      return { port: chosen, listeners: [...held.held()] };
-    } catch (cause) {
-      if (!(cause instanceof WireError) || cause.code !== 'PORT_TAKEN' || first === 0 || port >= first + others) throw cause;
-      rmSync(join(dir, 'listeners.json'), { force: true });
-    }
-  }
+interface Listening {
+  readonly port: number;
+  readonly httpsPort: number | null;
+  readonly listeners: readonly { name: string; host: string; port: number; fd: number }[];
 }
 
-/** A collected handle closes its socket. */
+/** Where HTTPS is looked for first. */
+const presetHttpsPort = 3443;
+
+/** The asked port or the next free one, on both loopback addresses where there are two. */
+function listenNear({ dir, port: first, others, links, certificates }: DevProxyOptions): Listening {
+  const slots = Array.from({ length: links }, (_, slot) => ({ name: `link-${slot}`, host: '127.0.0.1', port: 0 }));
+  const held = openListeners(join(dir, 'listeners.json'), []);
+  // A collected handle closes its socket.
+  keepOpen.add(held);
+  const nearest = (name: string, from: number, tried: number): number => {
+    for (let port = from; ; port++) {
+      try {
+        return portOf(held, name, port);
+      } catch (cause) {
+        if (!(cause instanceof WireError) || cause.code !== 'PORT_TAKEN' || from === 0 || port >= from + tried) throw cause;
+      }
+    }
+  };
+  const port = nearest('http', first, others);
+  const httpsPort = certificates === undefined ? null : nearest('https', first === 0 ? 0 : presetHttpsPort, 50);
+  held.declare(slots);
+  return { port, httpsPort, listeners: [...held.held()] };
+}
+
+/** On IPv4, and for HTTP on IPv6, too: browsers try ::1 first. @throws WireError PORT_TAKEN */
+function portOf(held: ReturnType<typeof openListeners>, name: string, port: number): number {
+  const chosen = held.declare([{ name, host: '127.0.0.1', port }]).find((listener) => listener.name === name)?.port ?? port;
+  if (name !== 'http') return chosen;
+  try {
+    held.declare([{ name: 'http-6', host: '::1', port: chosen }]);
+  } catch (cause) {
+    // Somebody else would answer there; a machine without IPv6 has nobody to do so.
+    if (cause instanceof WireError && /another program/.test(cause.message) && port !== 0) throw cause;
+  }
+  return chosen;
+}
+
 const keepOpen = new Set<unknown>();
 
 async function connected(socket: string, program: Program): Promise<Link> {

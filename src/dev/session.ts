@@ -9,6 +9,7 @@ import type { ServiceSpec } from '../domain/spec.ts';
 import { WireError } from '../wire/server.ts';
 import type { AccessoryHost, AccessoryStart } from './accessories.ts';
 import { localAddresses } from './addresses.ts';
+import { type DevCertificate, ensureCertificate } from './certificate.ts';
 import { openDevLog } from './log.ts';
 import { type DevPlace, devPlace, endLeftovers, holdPlace } from './place.ts';
 import { installAll, missingError, type Prepared, prepareService, type Surroundings } from './prepare.ts';
@@ -45,6 +46,10 @@ export interface DevOptions {
   /** False: `--no-accessories`; what refers to them has to come from elsewhere. */
   readonly accessories: boolean;
   readonly showSecrets: boolean;
+  /** Serves HTTPS, too, with certificates of the installation's local authority. */
+  readonly https: boolean;
+  /** Folder of that authority. */
+  readonly authority: string;
   /** Starts them; null where none is left to start. */
   readonly startAccessories: (request: AccessoryRequest) => Promise<AccessoryHost | null>;
   /** Resolves when it shall end, be it while it starts. */
@@ -154,7 +159,15 @@ export async function openSession(options: DevOptions): Promise<Session> {
       throw missingError(missing.map(({ spec, missing: names }) => ({ service: spec.name, missing: names })));
 
     const addresses = localAddresses([...wanted, ...leftOut]);
-    proxy = await openProxy(options, { app: loaded.spec.app, place, services: [...wanted, ...leftOut], addresses, log });
+    const trust = options.https ? await ensureCertificate(options.authority, { place, hosts: addresses.hosts }) : undefined;
+    proxy = await openProxy(options, {
+      app: loaded.spec.app,
+      place,
+      services: [...wanted, ...leftOut],
+      addresses,
+      log,
+      ...(trust === undefined ? {} : { certificates: trust.folder }),
+    });
     await installAll(
       prepared.flatMap(({ installation }) => installation ?? []),
       { log, place, env: { ...options.shell }, ended: isEnding, onProgram: (program) => (installing = program) },
@@ -182,6 +195,7 @@ export async function openSession(options: DevOptions): Promise<Session> {
       place,
       proxy,
       paint,
+      trust,
     });
     for (const { spec, notes } of prepared) for (const note of notes) log.note(spec.name, note);
     held.tell(address);
@@ -288,15 +302,21 @@ function announce(
     readonly place: DevPlace;
     readonly proxy: DevProxy;
     readonly paint: ReturnType<typeof createColors>;
+    readonly trust: DevCertificate | undefined;
   },
 ): void {
-  const { app, address, shown, rows, loaded, place, proxy, paint } = of;
-  terminal.result({ url: address, port: proxy.port, pid: process.pid, data: place.root });
+  const { app, address, shown, rows, loaded, place, proxy, paint, trust } = of;
+  const { port, httpsPort } = proxy;
+  terminal.result({ url: address, port, https: httpsPort, pid: process.pid, data: place.root });
   const how = loaded.origin === 'file' ? '' : ' (detected; `signalbox init` writes it down)';
   terminal.say(`${paint.bold(app)}${how}  ${paint.cyan(shown)}`);
   for (const line of columns(rows)) terminal.say(`  ${line}`);
   if (proxy.wanted !== 0 && proxy.port !== proxy.wanted)
     terminal.say(paint.yellow(`  Port ${proxy.wanted} is taken, so it is ${proxy.port}.`));
+  if (trust !== undefined && httpsPort !== null) {
+    terminal.say(`  https  ${address.replace(/^http:(.*?)(?::\d+)?$/, `https:$1:${httpsPort}`)}`);
+    terminal.say(paint.dim(`         trust ${trust.authorityFile} once, in the browser or the system`));
+  }
   terminal.say(paint.dim('  Ctrl-C stops everything.'));
   terminal.say('');
 }

@@ -68,6 +68,7 @@ export async function openStackProxy(options: {
   readonly others: number;
   readonly services: readonly ServiceSpec[];
   readonly addresses: LocalAddresses;
+  readonly certificates?: string;
   readonly log: DevLog;
 }): Promise<DevProxy> {
   const { app, place, services, addresses, log } = options;
@@ -78,6 +79,7 @@ export async function openStackProxy(options: {
     port: options.port,
     others: options.others,
     links: linked.length,
+    ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
     marker: markerOf(place, 'proxy'),
     onLine: (line) => log.line('proxy', line),
   });
