@@ -1,5 +1,5 @@
-import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { lstat, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { type FileState, type GeneratedFile, marked, stateOf } from '../blueprints/generated.ts';
 import { gatherInput } from '../blueprints/input.ts';
 import { lineDiff } from '../blueprints/line-diff.ts';
@@ -127,6 +127,7 @@ async function write(
         .join(' '),
       { details: { files: refused.map(({ file }) => file.path) } },
     );
+  for (const { file } of due) await makeRoom(root, file.path);
   for (const { what, file, state } of due) {
     await replace(root, file.path, marked(file, what));
     terminal.say(`${terminal.paint.green('✓')} ${plain(file.path)}  ${state === 'missing' ? 'written' : 'brought up to date'}`);
@@ -157,10 +158,18 @@ async function presentText(root: string, path: string): Promise<string | null> {
   return readFile(file, 'utf8');
 }
 
+/** Makes the folder of a file. @throws FILE_NOT_WRITTEN when a link leads it out of the repository. */
+async function makeRoom(root: string, path: string): Promise<void> {
+  const target = join(root, path);
+  await mkdir(dirname(target), { recursive: true });
+  const inside = relative(await realpath(root), await realpath(dirname(target)));
+  if (inside.split(sep)[0] === '..' || isAbsolute(inside))
+    throw new SignalboxError('FILE_NOT_WRITTEN', `${path} would lie outside of the repository: a folder of it is a link.`);
+}
+
 /** Written beside and then put in place, so that nobody ever reads half a file. */
 async function replace(root: string, path: string, text: string): Promise<void> {
   const target = join(root, path);
-  await mkdir(dirname(target), { recursive: true });
   const beside = `${target}.new-${process.pid}`;
   try {
     await writeFile(beside, text, { flag: 'wx' });
