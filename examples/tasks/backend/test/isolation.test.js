@@ -121,7 +121,7 @@ withApi('organisations are closed to outsiders', (site) => {
   });
 
   test('addresses that are no ids are not found, and harm nothing', async () => {
-    for (const id of ['1', "' OR 1=1 --", '../../health', '%00', randomUUID().toUpperCase(), 'null']) {
+    for (const id of ['1', "' OR 1=1 --", 'up/../health', '%00', randomUUID().toUpperCase(), 'null']) {
       assert.ok([400, 404].includes((await ada.ask('GET', `/api/organisations/${encodeURIComponent(id)}`)).status), id);
       assert.ok([400, 404].includes((await ada.ask('GET', `${victim}/tasks/${encodeURIComponent(id)}x`)).status), id);
     }
