@@ -6,6 +6,8 @@ import { type Running, startCli } from '../cli/run-cli.ts';
 export interface DevSession {
   readonly running: Running;
   readonly port: number;
+  /** Null without --https. */
+  readonly https: number | null;
   /** Log entries so far. */
   readonly entries: () => Entry[];
   /** Waits for an entry whose text fits. @throws with the whole output after 20 s */
@@ -55,11 +57,12 @@ export async function startDev(
       await wait(20);
     }
   };
-  const { port = 0 } = await find('its address', () => linesOf(running).find((line) => line.port !== undefined));
+  const { port = 0, https = null } = await find('its address', () => linesOf(running).find((line) => line.port !== undefined));
   const entries = (): Entry[] => linesOf(running).filter((line): line is Entry & Line => line.source !== undefined);
   return {
     running,
     port,
+    https,
     entries,
     said: (pattern) => find(String(pattern), () => entries().find(({ text }) => pattern.test(text))),
     ready: () =>
