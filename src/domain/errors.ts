@@ -280,7 +280,7 @@ export const catalogue = {
   },
   RUNTIME_CHANGED: {
     title: 'Instances of another runtime still live in this home',
-    hint: 'Start with the runtime named in the message, `signalbox down --all`, then start with the new one; or use another $SIGNALBOX_HOME.',
+    hint: 'Start with the runtime named in the message, `signalbox down --all`, start with the new one and deploy the apps again; or use another $SIGNALBOX_HOME.',
     retryable: false,
   },
   RUNTIME_UNAVAILABLE: {
