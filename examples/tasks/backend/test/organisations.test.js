@@ -25,7 +25,7 @@ withApi('organisations', (site) => {
     assert.ok(!JSON.stringify(body).includes('token'));
     const mail = (await smtp.caught(count)).at(-1);
     assert.deepEqual(mail.to, [email]);
-    return { mail, token: /http:\/\/tasks\.test\/invitation#([\w-]{43})/.exec(mail.text)[1] };
+    return { mail, token: /http:\/\/tasks\.test\/join#([\w-]{32})/.exec(mail.text)[1] };
   }
   const accept = (person, token) => person.ask('POST', '/api/invitations/accept', { token });
 

@@ -54,7 +54,7 @@ function SignedIn({ user, path, onSignedOut }: SignedInProps) {
   useEffect(() => {
     if (!isHome || list === undefined) return;
     const home = first === undefined ? '/new' : `/o/${first}`;
-    navigate(invitationToken() === undefined ? home : '/invitation', { replace: true });
+    navigate(invitationToken() === undefined ? home : '/join', { replace: true });
   }, [isHome, list, first]);
   const [announced, announce] = useState('');
   useEffect(() => {
@@ -64,7 +64,7 @@ function SignedIn({ user, path, onSignedOut }: SignedInProps) {
 
   const content = () => {
     if (list === undefined) return organisations.error ? <Failure error={organisations.error} retry={organisations.reload} /> : <Loading />;
-    if (kind === 'invitation') return <InvitationPage user={user} onAccepted={organisations.reload} onSignedOut={onSignedOut} />;
+    if (kind === 'join') return <InvitationPage user={user} onAccepted={organisations.reload} onSignedOut={onSignedOut} />;
     if (kind === 'new') return <NewOrganisationPage isFirst={list.length === 0} onCreated={organisations.reload} />;
     if (isHome) return <Loading />;
     if (current === undefined) return <Nowhere />;

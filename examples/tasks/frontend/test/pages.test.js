@@ -160,7 +160,7 @@ describe('pages', { skip: browser.skip ?? false, timeout: 240_000 }, () => {
   });
 
   test('an invitation is kept over signing in, and its token leaves the address', async (t) => {
-    const { page, state } = await visit(t, '/invitation#secret-token', { organisations: [], signedIn: false });
+    const { page, state } = await visit(t, '/join#secret-token', { organisations: [], signedIn: false });
     await page.reads('You have been invited.');
     assert.equal(await page.run('location.href.includes("secret-token")'), false);
     await page.type('E-mail', ada.email);

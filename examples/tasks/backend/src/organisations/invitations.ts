@@ -33,7 +33,8 @@ export function addInvitationRoutes(app: FastifyInstance, { database, limiter, m
     const { organisationId, userId } = await membershipOf(database, request, 'admin');
     const input = parse(inviteSchema, request.body);
     await limiter.take(invitationLimit, organisationId);
-    const token = randomBytes(32).toString('base64url');
+    // 192 bits; longer, and the link would not fit the 76 characters that a line of a mail may have.
+    const token = randomBytes(24).toString('base64url');
     const invitation = await database.transaction(async (sql) => {
       const { rows: members } = await sql.query('SELECT FROM memberships JOIN users ON id = user_id WHERE organisation_id = $1 AND email = $2', [
         organisationId,
@@ -52,7 +53,7 @@ export function addInvitationRoutes(app: FastifyInstance, { database, limiter, m
       const [row] = rows;
       if (row === undefined) throw notFound('organisation');
       // Before the commit: no invitation is stored without its mail. The other way round, the mail has a token that nobody knows.
-      await mails.add(invitationMail({ to: input.email, organisation: row.organisation, inviter: row.inviter, link: `${config.publicUrl}/invitation#${token}` }));
+      await mails.add(invitationMail({ to: input.email, organisation: row.organisation, inviter: row.inviter, link: `${config.publicUrl}/join#${token}` }));
       return row;
     });
     return reply.code(201).send({ id: invitation.id, ...input, expiresAt: invitation.expiresAt });

@@ -10,13 +10,13 @@ const KEPT = 'invitation';
 export const invitationToken = (): string | undefined => sessionStorage.getItem(KEPT) ?? undefined;
 
 /**
- * Keeps the token of /invitation#token until somebody is signed in who can accept it. It comes behind the #, which
+ * Keeps the token of /join#token until somebody is signed in who can accept it. It comes behind the #, which
  * browsers do not send: it is in no log on the way.
  */
 export function rememberInvitation(): void {
-  if (location.pathname !== '/invitation' || location.hash.length < 2) return;
+  if (location.pathname !== '/join' || location.hash.length < 2) return;
   sessionStorage.setItem(KEPT, location.hash.slice(1));
-  history.replaceState(null, '', '/invitation');
+  history.replaceState(null, '', '/join');
 }
 
 interface Props {
