@@ -74,7 +74,7 @@ export class Reception {
 
   /** Why a request that has been placed does not go on. */
   admit(req: ClientRequest, head: RequestHead, placement: Placement, caller: Caller): OwnAnswer | undefined {
-    return refusalOf(this.#context, placement, { head, target: req.url ?? '/', address: caller.client });
+    return refusalOf(this.#context, placement, { head, target: req.url ?? '/', caller });
   }
 
   /** Why a request that is sound is not served here. */

@@ -95,6 +95,21 @@ describe('a client that asks too often', () => {
   });
 });
 
+test('a proxy that nobody has named as one is told of in the log, once', async () => {
+  const strict = await openBench();
+  try {
+    const edge = edgeOf({ rates: [rateOf({ ...perMinute, burst: 1 })] });
+    await strict.commit(tableOf({ version: 1, splits: [{ releases: { v1: { apps: [app], edge } } }] }));
+    const from = (client: string): Promise<Answer> => askFrom(client, { port: strict.port, path: '/who' });
+    expect([(await from('1.2.3.4')).status, (await from('1.2.3.5')).status, (await from('1.2.3.6')).status]).toEqual([
+      200, 429, 429,
+    ]);
+    expect(strict.log().match(/requests from 127\.0\.0\.1 .* SIGNALBOX_TRUSTED_PROXIES/g)).toHaveLength(1);
+  } finally {
+    await strict.close();
+  }
+});
+
 describe('what counts', () => {
   test('is every spelling of a limited path', async () => {
     await serve({ ...perMinute, paths: ['/api/login'] });

@@ -1,7 +1,7 @@
 import type { ProxyContext } from '../context.ts';
 import type { OwnAnswer } from '../pages.ts';
 import type { Placement } from '../placement.ts';
-import type { RequestHead } from '../request-head.ts';
+import type { Caller, RequestHead } from '../request-head.ts';
 import { clientOf } from './client.ts';
 import { bodyLimitOf } from './rules.ts';
 
@@ -9,7 +9,7 @@ export interface Applicant {
   readonly head: RequestHead;
   /** As the client spelled it. */
   readonly target: string;
-  readonly address: string;
+  readonly caller: Caller;
 }
 
 /** A body of this size is read to its end, so that its connection can go on; a larger one ends it. */
@@ -21,16 +21,30 @@ const spareableBytes = 64 * 1024;
  */
 export function refusalOf(context: ProxyContext, placement: Placement, applicant: Applicant): OwnAnswer | undefined {
   const { edge, counter } = placement;
-  const { head, target, address } = applicant;
+  const { head, target, caller } = applicant;
   if (head.contentLength > 0) {
     const most = bodyLimitOf(edge, target, context.limits.maxBodyBytes);
     if (head.contentLength > most) return tooLarge(most);
   }
   if (!edge || !counter || edge.rates.length === 0) return undefined;
-  const wait = context.rates.take(edge.rates, clientOf(address), target);
+  const wait = context.rates.take(edge.rates, clientOf(caller.client), target);
   if (wait === 0) return undefined;
   counter.limited += 1;
+  if (head.forwardedFor !== undefined && !caller.trusted) warnOfProxy(caller.peer);
   return tooOften(Math.ceil(wait / 1_000), head.transferEncoding !== undefined || head.contentLength > spareableBytes);
+}
+
+/** Minutes apart at least. */
+const warnEveryMs = 60_000;
+let warnedAt = Number.NEGATIVE_INFINITY;
+
+/** Behind a proxy that is not trusted all clients are one: whoever runs it has to hear of it. */
+function warnOfProxy(peer: string): void {
+  if (performance.now() - warnedAt < warnEveryMs) return;
+  warnedAt = performance.now();
+  process.stderr.write(
+    `requests from ${peer} are refused for coming too often, and say that they come for others (X-Forwarded-For): if it is a proxy of yours, add it to SIGNALBOX_TRUSTED_PROXIES\n`,
+  );
 }
 
 export const tooLarge = (most: number): OwnAnswer => ({

@@ -18,7 +18,8 @@ export function clientOf(address: string): Client {
   if (before) return before;
   const client = isIPv6(address) ? ofIpv6(address) : ofIpv4(address);
   if (known.size >= rememberedClients) known.clear();
-  known.set(address, client);
+  // A copy: a part of a header would keep the whole of it in memory.
+  known.set(Buffer.from(address, 'latin1').toString('latin1'), client);
   return client;
 }
 
