@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, realpathSync } from 'node:fs';
+import { mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemIds } from './adapters/clock/system/clock.ts';
@@ -46,6 +46,10 @@ async function openPorts(root: string, searchPath: string, shell: Readonly<Recor
   const home = homeLayout(realpathSync(root), uid);
   for (const folder of [home.run, home.logs, home.proxy, home.keys]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const work = workRoot(home.root, { uid });
+  if (work !== home.root) {
+    rmSync(join(home.root, 'work'), { force: true });
+    symlinkSync(work, join(home.root, 'work'));
+  }
   const homeId = createHash('sha256').update(home.root).digest('hex').slice(0, 12);
   // The clock of the machine is enough of an order for the sessions of one folder.
   const epoch = Date.now() as Epoch;

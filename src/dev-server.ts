@@ -35,13 +35,14 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
   let signals = 0;
   const onSignal = (): void => {
     signals += 1;
-    if (signals === 1) terminal.say('\nStopping; once more stops at once.');
+    if (signals === 1 && process.stdout.writable) terminal.say('\nStopping; once more stops at once.');
     stop();
     if (signals > 1) void session?.hurry();
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
-  // A terminal that is gone takes its output with it; what was started still has to be ended.
-  process.stdout.on('error', onSignal);
+  // A reader that is gone (`| head`, a closed terminal) ends the session, too, and in order: what was started still has to be ended.
+  const others = process.stdout.listeners('error') as (() => void)[];
+  process.stdout.removeAllListeners('error').on('error', onSignal);
   try {
     session = await openSession({
       folder: request.folder,
@@ -63,6 +64,8 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
     await session.end();
   } finally {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, onSignal);
+    process.stdout.off('error', onSignal);
+    for (const other of others) process.stdout.on('error', other);
   }
 }
 

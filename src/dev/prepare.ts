@@ -31,6 +31,8 @@ export interface Surroundings {
 }
 
 export interface Prepared extends StackService {
+  /** Lines of Procfile.dev in its folder. */
+  readonly procfile: Readonly<Record<string, string>>;
   readonly installation: Installation | undefined;
   readonly notes: readonly string[];
   readonly missing: ServiceVariables['missing'];
@@ -54,11 +56,32 @@ export async function prepareService(
     spec,
     place,
     plan,
+    procfile: facts.procfile,
     installation: install.needed,
     notes: [...(install.note === undefined ? [] : [install.note]), ...(plainFiles ? [] : now.notes)],
     missing: plainFiles ? [] : now.missing,
     variables: () => completeEnvironment(spec, place, around),
   };
+}
+
+/** What Procfile.dev starts beside the services, such as a compiler of styles: once per folder, as workers. */
+export function procfileExtras(prepared: Prepared, services: readonly ServiceSpec[]): Prepared[] {
+  const { spec, procfile } = prepared;
+  const [first] = services.filter(({ path }) => path === spec.path);
+  if (first?.name !== spec.name) return [];
+  return Object.entries(procfile)
+    .filter(([name]) => !services.some((service) => service.name === name) && name !== 'release')
+    .map(([name, line]) => {
+      const { release: _release, static: _static, ...rest } = spec;
+      return {
+        ...prepared,
+        spec: { ...rest, name: name as ServiceSpec['name'], kind: 'worker' as const, run: line, routes: [], requires: [] },
+        plan: { kind: 'command' as const, run: line, says: line, because: 'Procfile.dev', reloads: true, env: {} },
+        installation: undefined,
+        notes: [],
+        missing: [],
+      };
+    });
 }
 
 const reference = /\$\{services\.([a-z0-9-]+)\.url\}/g;

@@ -10,9 +10,10 @@ import { WireError } from '../wire/server.ts';
 import type { AccessoryHost, AccessoryStart } from './accessories.ts';
 import { localAddresses } from './addresses.ts';
 import { type DevCertificate, ensureCertificate } from './certificate.ts';
+import { settled } from './listening.ts';
 import { openDevLog } from './log.ts';
 import { type DevPlace, devPlace, endLeftovers, holdPlace } from './place.ts';
-import { installAll, missingError, type Prepared, prepareService, type Surroundings } from './prepare.ts';
+import { installAll, missingError, type Prepared, prepareService, procfileExtras, type Surroundings } from './prepare.ts';
 import type { DevProxy } from './proxy.ts';
 import { words } from './service.ts';
 import { linkedServices, openStackProxy, type Stack, startStack } from './stack.ts';
@@ -112,13 +113,15 @@ export async function openSession(options: DevOptions): Promise<Session> {
   let installing: { end(graceMs: number): Promise<void> } | undefined;
   let ending: Promise<void> | undefined;
   let hurried = false;
+  const hurry = settled();
   const closers: (() => void)[] = [];
   const end = async (): Promise<void> => {
     const grace = hurried ? 0 : graceMs;
     for (const close of closers) close();
     await installing?.end(grace);
     await stack?.end(grace);
-    await accessories?.end();
+    // Their keeper ends them in order whether anybody waits or not.
+    await Promise.race([accessories?.end(), hurry.promise]);
     await proxy?.close();
     await endLeftovers(place);
     held.release();
@@ -130,6 +133,7 @@ export async function openSession(options: DevOptions): Promise<Session> {
     },
     hurry: async (): Promise<void> => {
       hurried = true;
+      hurry.settle();
       await endLeftovers(place, 0);
     },
   };
@@ -154,6 +158,7 @@ export async function openSession(options: DevOptions): Promise<Session> {
     const prepared: Prepared[] = [];
     for (const service of wanted)
       prepared.push(await prepareService(service, around, { install: options.install, installed: installedIn(options.shell) }));
+    prepared.push(...prepared.flatMap((one) => procfileExtras(one, view.services)));
     const missing = prepared.filter((one) => one.missing.length > 0);
     if (missing.length > 0)
       throw missingError(missing.map(({ spec, missing: names }) => ({ service: spec.name, missing: names })));

@@ -124,7 +124,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       index === undefined
         ? addresses.routes
         : [...addresses.routes, ...index.hosts.map((host) => ({ host, path: '/', stripPath: false, service: 'index' }))];
-    await proxy.commit(devTable({ app: options.app, version, routes, destinations, linked }));
+    const table = devTable({ app: options.app, version, routes, destinations, linked });
+    await proxy.commit(table).catch((cause: unknown) => {
+      log.note('dev', `The routes could not be changed: ${cause instanceof Error ? cause.message : String(cause)}`, 'bad');
+    });
   };
   await publish();
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,11 @@ afterEach(async () => {
   session = undefined;
   endStarted();
   await removeFolders();
+  // Where other users may not enter the home, what accessories keep lies elsewhere.
+  for (const place of await readdir(join(home, 'dev')).catch(() => [])) {
+    const elsewhere = await readlink(join(home, 'dev', place, 'work')).catch(() => null);
+    if (elsewhere !== null) await rm(elsewhere, { recursive: true, force: true });
+  }
   await removeHome(home);
 });
 
@@ -144,6 +149,22 @@ describe('what is around the services', { timeout: 90_000 }, () => {
     await writeFile(join(folder, 'migrate/run.sh'), 'echo x >> "$OUT"');
     await until(second.port, ({ status }) => status === 200);
     expect(await runs()).toBe(2);
+  });
+
+  test('what Procfile.dev starts beside the services runs, too', async () => {
+    const folder = await makeFolder(
+      {
+        'signalbox.yaml': 'app: shop\nservices:\n  web: { run: node other.mjs, route: / }\n',
+        'Procfile.dev': 'web: node server.mjs\ncss: node styles.mjs\n',
+        'server.mjs': server('by the Procfile'),
+        'styles.mjs': "console.log('styles'); setInterval(() => {}, 1000);",
+      },
+      { git: false },
+    );
+    const { port, ready, said } = await start(folder);
+    expect(await ready()).toMatchObject({ ready: true });
+    expect((await ask(port)).body).toBe('by the Procfile');
+    expect(await said(/^styles$/)).toMatchObject({ source: 'css' });
   });
 
   test('a service that ignores PORT is found where it listens', async () => {

@@ -26,6 +26,7 @@ export interface Entry {
 type Line = Partial<Entry> & {
   readonly url?: string;
   readonly port?: number;
+  readonly https?: number | null;
   readonly ready?: boolean;
   readonly down?: string[];
 };

@@ -254,6 +254,30 @@ ${server('stubborn')}`;
     await neighbour.stop();
   });
 
+  test('by a reader that has seen enough leaves nothing behind', async () => {
+    const { running, ready } = await start(
+      await one({ 'server.mjs': `setInterval(() => console.log('tick'), 50);\n${server('one')}` }),
+    );
+    await ready();
+    running.child.stdout?.destroy();
+    expect((await running.done).code).toBe(0);
+    expect(processesWith(home)).toEqual([]);
+  });
+
+  test('at once when it is asked for twice', async () => {
+    const folder = await makeFolder({ 'signalbox.yaml': web }, { git: false });
+    await writeFile(join(folder, 'server.mjs'), stubborn(folder));
+    const { ready, running } = await start(folder);
+    await ready();
+    running.child.kill('SIGINT');
+    const began = performance.now();
+    await wait(300);
+    running.child.kill('SIGINT');
+    await running.done;
+    expect(performance.now() - began).toBeLessThan(4000);
+    expect(processesWith(folder)).toEqual([]);
+  });
+
   test('while it still starts is an end, too', async () => {
     const folder = await one({ 'server.mjs': 'await new Promise((r) => setTimeout(r, 60_000));' });
     const { running } = await start(folder);
