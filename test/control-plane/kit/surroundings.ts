@@ -108,6 +108,7 @@ export class Drawings {
         const cached = drawn.services.map((s) => s.build.key).filter((key) => this.#artifacts.has(key));
         return {
           services: drawn.services,
+          ...(drawn.accessories === undefined ? {} : { accessories: drawn.accessories }),
           smoke: drawn.smoke,
           strategy: { ...drawn.strategy, type: drawn.strategy.type === 'static' ? 'blue-green' : drawn.strategy.type },
           subject: drawn.subject,
