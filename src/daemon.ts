@@ -115,6 +115,7 @@ async function start(): Promise<void> {
     },
     workers: settings.proxyWorkers,
     trustedProxies: settings.trustedProxies,
+    limits: settings.edge,
     nodeArgs: proxyNodeArgs,
     logDir: home.logs,
   });
@@ -250,11 +251,12 @@ async function start(): Promise<void> {
 }
 
 /** Services without a Dockerfile get one made for their stack; it has to do without what only BuildKit knows. */
-const imageFreezing = (images: Images, { docker: { baseImage } }: Settings): ImageFreezing => ({
+const imageFreezing = (images: Images, { docker: { baseImages } }: Settings): ImageFreezing => ({
   pin: (image) => images.pin(image),
   dockerfileFor: async (service, { spec, commit }) => {
     const facts = await gatherImageFacts({ ...commit, folderName: spec.app }, spec, service.name);
-    return { context: facts.context, text: dockerfile(facts, baseImage === null ? {} : { base: baseImage }) };
+    const base = facts.language === 'static' ? undefined : baseImages[facts.language];
+    return { context: facts.context, text: dockerfile(facts, base === undefined ? {} : { base }) };
   },
 });
 

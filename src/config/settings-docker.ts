@@ -7,12 +7,17 @@ export type RuntimeName = 'process' | 'docker';
 export interface DockerSettings {
   /** SIGNALBOX_DOCKER_HOST: socket of the engine. Default /var/run/docker.sock. */
   readonly socket: string;
-  /** SIGNALBOX_BASE_IMAGE: base of generated Dockerfiles; null: by stack. */
-  readonly baseImage: string | null;
+  /** SIGNALBOX_BASE_IMAGE: base of generated Dockerfiles, one for all or `node=…,python=…`. What is not named: by stack. */
+  readonly baseImages: BaseImages;
   /** SIGNALBOX_REGISTRY; null: images stay on this machine. */
   readonly registry: RegistrySettings | null;
   /** File with the logins of registries, `$DOCKER_CONFIG/config.json`. Default ~/.docker/config.json; it need not exist. */
   readonly configFile: string;
+}
+
+export interface BaseImages {
+  readonly node?: string;
+  readonly python?: string;
 }
 
 export interface RegistrySettings {
@@ -39,7 +44,7 @@ export function readDockerSettings(variables: Variables, machine: Machine): Dock
   const folder = text(variables, 'DOCKER_CONFIG') ?? resolve(machine.homeFolder, '.docker');
   return {
     socket: socketOf(variables),
-    baseImage: baseImageOf(variables),
+    baseImages: baseImagesOf(variables),
     registry: registryOf(variables, machine),
     configFile: resolve(machine.cwd, folder, 'config.json'),
   };
@@ -60,12 +65,27 @@ const imagePattern = new RegExp(
 );
 const registryPattern = new RegExp(`^(${host})((?:/${name})*)/?$`);
 
-function baseImageOf(variables: Variables): string | null {
+function baseImagesOf(variables: Variables): BaseImages {
   const value = text(variables, 'SIGNALBOX_BASE_IMAGE');
-  if (value === undefined) return null;
-  if (!imagePattern.test(value) || !/[:@]/.test(value.slice(value.lastIndexOf('/') + 1)))
-    throw bad('SIGNALBOX_BASE_IMAGE', value, 'an image with its version, such as node:20-bookworm-slim');
-  return value;
+  if (value === undefined) return {};
+  const images = value.split(',').map((part) => /^(?:(node|python)=)?(.*)$/.exec(part.trim()) ?? []);
+  const usable = ([, , image = '']: readonly (string | undefined)[]): boolean =>
+    imagePattern.test(image) && /[:@]/.test(image.slice(image.lastIndexOf('/') + 1));
+  if (!images.every(usable) || (images.length > 1 && images.some(([, stack]) => stack === undefined)))
+    throw bad(
+      'SIGNALBOX_BASE_IMAGE',
+      value,
+      'an image with its version, such as node:20-bookworm-slim, or one for each stack: node=node:20-bookworm-slim,python=python:3.12-slim',
+    );
+  const named = images.flatMap(([, stack, image = '']): [string, string][] =>
+    stack === undefined
+      ? [
+          ['node', image],
+          ['python', image],
+        ]
+      : [[stack, image]],
+  );
+  return Object.fromEntries(named);
 }
 
 function registryOf(variables: Variables, { cwd }: Machine): RegistrySettings | null {

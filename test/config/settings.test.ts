@@ -17,7 +17,7 @@ test('without any variable everything listens on loopback, on ports an ordinary 
     runtime: 'process',
     docker: {
       socket: '/var/run/docker.sock',
-      baseImage: null,
+      baseImages: {},
       registry: null,
       configFile: '/home/ada/.docker/config.json',
     },
@@ -59,6 +59,15 @@ test('values are read as documented', () => {
   expect(settings.retention.artifactBytes).toBe(500 * 1024 ** 2);
 });
 
+test('the base of generated Dockerfiles may be another one for each stack', () => {
+  const bases = (value: string) => readSettings({ SIGNALBOX_BASE_IMAGE: value }, user).docker.baseImages;
+  expect(bases('python=registry.test:5000/py:3.12, node=node:22')).toEqual({
+    python: 'registry.test:5000/py:3.12',
+    node: 'node:22',
+  });
+  expect(bases('python=python:3.13-slim')).toEqual({ python: 'python:3.13-slim' });
+});
+
 test('a registry has a host, what comes before the names, and perhaps a login of its own', () => {
   const settings = readSettings(
     {
@@ -75,7 +84,7 @@ test('a registry has a host, what comes before the names, and perhaps a login of
   expect(settings.runtime).toBe('docker');
   expect(settings.docker).toEqual({
     socket: '/run/other.sock',
-    baseImage: 'node:22-bookworm-slim',
+    baseImages: { node: 'node:22-bookworm-slim', python: 'node:22-bookworm-slim' },
     registry: { host: '127.0.0.1:5000', prefix: 'team/apps', login: { user: 'ada', passwordFile: '/srv/secret' } },
     configFile: '/etc/docker-logins/config.json',
   });
@@ -91,6 +100,8 @@ test.each([
   ['SIGNALBOX_RUNTIME', 'podman'],
   ['SIGNALBOX_DOCKER_HOST', 'tcp://10.0.0.1:2375'],
   ['SIGNALBOX_BASE_IMAGE', 'node'],
+  ['SIGNALBOX_BASE_IMAGE', 'node:20,python=python:3'],
+  ['SIGNALBOX_BASE_IMAGE', 'ruby=ruby:3'],
   ['SIGNALBOX_REGISTRY', 'team'],
   ['SIGNALBOX_REGISTRY_USER', 'ada'],
   ['SIGNALBOX_API_PORT', '7070x'],

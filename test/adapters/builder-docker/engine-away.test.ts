@@ -78,7 +78,7 @@ describe('an engine that goes away', () => {
   });
 
   test('is a finding of doctor, with the way out; one that is there is described', async () => {
-    const facts = { socket: road.engine.socketPath, baseImage: base, registry: null };
+    const facts = { socket: road.engine.socketPath, baseImages: [base], registry: null };
     const there = await checkEngine(road.engine, facts);
     expect(there.map(({ name }) => name)).toEqual(['docker', 'docker live-restore', 'docker disk', 'docker base image']);
     expect(there[0]?.detail).toMatch(/^Docker \S+, API \d\.\d+, control groups v[12] \(\w+\)$/);

@@ -18,7 +18,7 @@ const oldestApi = [1, 41] as const;
 /** Whether the engine can be asked, what it is, and what of it deserves a look. Never throws: not being reachable is a finding. */
 export async function checkEngine(
   engine: Engine,
-  facts: { socket: string; baseImage: string | null; registry: string | null },
+  facts: { socket: string; baseImages: readonly string[]; registry: string | null },
 ): Promise<readonly EngineCheck[]> {
   let info: EngineInfo;
   let api: string;
@@ -39,7 +39,7 @@ export async function checkEngine(
     version(info, api),
     liveRestore(info),
     await disk(info),
-    ...(facts.baseImage === null ? [] : [await base(engine, facts.baseImage)]),
+    ...(await Promise.all(facts.baseImages.map((image) => base(engine, image)))),
     ...(facts.registry === null
       ? []
       : [{ name: 'registry', state: 'ok', detail: `images are pushed to ${facts.registry}` } as const]),

@@ -14,8 +14,8 @@ export interface ImagesOptions {
   /** Socket of the engine. Nothing is asked of it before it is needed. */
   readonly socket: string;
   readonly homeId: string;
-  /** Base of generated Dockerfiles; null: by stack. */
-  readonly baseImage: string | null;
+  /** Bases of generated Dockerfiles that the operator chose, by stack. */
+  readonly baseImages: { readonly node?: string; readonly python?: string };
   readonly registry: {
     readonly host: string;
     readonly prefix: string;
@@ -49,7 +49,12 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   return {
     builder: await openImageBuilder({ engine, homeId, source, clock, folders, shared, logins, transfers, registry: place }),
     pin: (image) => pinImage(image, { engine, transfers }),
-    check: () => checkEngine(engine, { socket, baseImage: options.baseImage, registry: place }),
+    check: () =>
+      checkEngine(engine, {
+        socket,
+        baseImages: [...new Set(Object.values(options.baseImages))].flatMap((image) => image ?? []),
+        registry: place,
+      }),
     close: () => engine.close(),
   };
 }
