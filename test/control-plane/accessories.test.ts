@@ -89,6 +89,7 @@ describe('accessories', () => {
     expect(plan?.notes.join()).toContain('signalbox accessories apply db');
     const second = await deploy(box, changed);
     await box.ends(second.rolloutId, 'succeeded');
+    expect(box.home.tables.environments.get('shop/production')?.accessories?.['db']).not.toHaveProperty('version');
     const third = await deploy(box, declaring(box, 3, []));
     await box.ends(third.rolloutId, 'succeeded');
     const back = await box.rollback({ to: 1 });
