@@ -2,8 +2,11 @@ import { Document, isMap, isPair, isScalar, type Node, type Pair, visit, YAMLSeq
 import { composeAccessory, check, type ComposedAccessory, type ComposeService } from './compose/accessories.ts';
 import { literal, orElse } from './compose/interpolation.ts';
 import { routerConfig, routerImage, routerPort } from './compose/router.ts';
-import { composeService, type ComposedService, free, portOf } from './compose/services.ts';
+import { composeService, type ComposedService, free, portOf, siteFile } from './compose/services.ts';
+import type { ServiceSpec } from '../domain/spec.ts';
 import type { GeneratedFile } from './generated.ts';
+import { sitePort } from './image/gather.ts';
+import { siteConfig } from './image/site-config.ts';
 import type { BlueprintInput } from './input.ts';
 
 /** Where the router's settings lie, relative to the repository. */
@@ -60,11 +63,17 @@ export function composeFiles(input: BlueprintInput): GeneratedFile[] {
             ),
           },
         ]),
+    ...input.packed.flatMap((one) => ('folder' in one ? [siteSettings(one.service)] : [])),
     ...(watch === undefined ? [] : [watch]),
   ];
 }
 
 const publishedAt = (port: number): string => `127.0.0.1:${orElse('HTTP_PORT', 8080)}:${port}`;
+
+const siteSettings = ({ name, static: site }: ServiceSpec): GeneratedFile => ({
+  path: siteFile(name),
+  text: `${siteConfig({ port: sitePort, root: '/srv', spaFallback: site?.spaFallback ?? false }).join('\n')}\n`,
+});
 
 function routerService(services: readonly ComposedService[], routed: readonly string[]): ComposeService {
   const behind = services.filter(({ name }) => routed.includes(name));
@@ -125,7 +134,7 @@ function inline(pair: Pair): void {
 /** What `docker compose -f compose.yaml -f compose.watch.yaml watch` does: builds a service anew when its source changes. */
 function watchFile({ packed }: BlueprintInput): GeneratedFile | undefined {
   const services = packed.flatMap((one) => {
-    if ('image' in one) return [];
+    if ('image' in one || 'folder' in one) return [];
     const context = 'own' in one ? one.own.context : one.facts.context;
     const path = context === '.' ? '.' : `./${context}`;
     return [

@@ -34,8 +34,12 @@ export function stateOf(present: string | null, made: GeneratedFile): FileState 
   const body = text.slice(found.index + found[0].length + 1);
   if (body === made.text) return 'current';
   const sameFacts = found[1] === fingerprint(made.text);
-  if (fingerprint(body) === found[1]) return 'stale';
+  if (fingerprint(body) === found[1]) return sameFacts ? 'current' : 'stale';
   return sameFacts ? 'kept' : 'edited';
 }
 
-const fingerprint = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+/** Where in a file something stands is worth telling, but its moving makes nothing stale. */
+const withoutLines = (text: string): string =>
+  text.replace(/^#.*$/gm, (comment) => comment.replace(/(\.\w+):\d+/g, '$1').replace(/( and \d+ more)/g, ''));
+
+const fingerprint = (text: string): string => createHash('sha256').update(withoutLines(text)).digest('hex').slice(0, 16);

@@ -5,14 +5,15 @@ import type { GeneratedFile } from './generated.ts';
 import { dockerignore } from './image/dockerignore.ts';
 import type { ImageFacts } from './image/facts.ts';
 
-/** A service's image: built from a Dockerfile that is made, or from one of the repository, or made elsewhere. */
+/** A service's image: built from a Dockerfile that is made, or from one of the repository, or made elsewhere; or a folder of files as it is. */
 export type PackedService =
   | { readonly service: ServiceSpec; readonly facts: ImageFacts; readonly dockerfile: string }
   | {
       readonly service: ServiceSpec;
       readonly own: { readonly context: string; readonly dockerfile: string; readonly target?: string };
     }
-  | { readonly service: ServiceSpec; readonly image: string };
+  | { readonly service: ServiceSpec; readonly image: string }
+  | { readonly service: ServiceSpec; readonly folder: string };
 
 /** Where the Dockerfile of a service lies: `Dockerfile` in its folder, with its name where the folder has several services. */
 export function dockerfilePath(spec: AppSpec, service: ServiceSpec): string {

@@ -3,7 +3,7 @@ import type { RepositoryReader } from '../config/reader.ts';
 import { joinPath } from '../config/repository-path.ts';
 import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
 import { type ReadVariable, variablesRead } from './environment/scan.ts';
-import { gatherImageFacts } from './image/gather.ts';
+import { gatherImageFacts, sourceFiles } from './image/gather.ts';
 import { dockerfilePath, type PackedService } from './image-files.ts';
 
 /** What is known of a repository before anything is written for it. */
@@ -18,9 +18,7 @@ export interface BlueprintInput {
 export async function gatherInput(reader: RepositoryReader, spec: AppSpec): Promise<BlueprintInput> {
   const packed: PackedService[] = [];
   const read: Record<string, readonly ReadVariable[]> = {};
-  const files = (await reader.list('.', 20_000)).filter(
-    (file) => !/(?:^|\/)(?:node_modules|\.git|\.venv|dist|build|out)\//.test(file),
-  );
+  const files = await sourceFiles(reader);
   for (const service of Object.values(spec.services)) {
     packed.push(await pack(reader, spec, service));
     const others = Object.values(spec.services)
@@ -37,6 +35,9 @@ export async function gatherInput(reader: RepositoryReader, spec: AppSpec): Prom
 async function pack(reader: RepositoryReader, spec: AppSpec, service: ServiceSpec): Promise<PackedService> {
   const { container } = service;
   if (container?.image !== undefined) return { service, image: container.image };
+  // A Dockerfile in a folder that is served as it is would be served too.
+  if (service.kind === 'static' && service.build === undefined)
+    return { service, folder: joinPath(service.path, service.static?.folder ?? '.') };
   if (container?.dockerfile !== undefined) {
     const { dockerfile, context = service.path, target } = container;
     return { service, own: { context, dockerfile, ...(target === undefined ? {} : { target }) } };

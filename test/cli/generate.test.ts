@@ -81,6 +81,15 @@ describe('generate', () => {
     expect(await readFile(join(folder, '.dockerignore'), 'utf8')).toBe('own\n');
   });
 
+  it('finds nothing stale because lines have moved', async () => {
+    const folder = await makeFolder(app);
+    await run(folder, 'env-example');
+    await edit(join(folder, 'server.js'), (text) => `// first\n${text}`);
+    expect((await run(folder, '--check')).code).toBe(0);
+    await edit(join(folder, 'server.js'), (text) => text.replace('BIND_TO', 'BIND_AT'));
+    expect((await run(folder, '--check')).code).toBe(1);
+  });
+
   it('takes lines that end in CRLF for the same lines', async () => {
     const folder = await makeFolder(app);
     await run(folder, 'dockerfile');

@@ -3,6 +3,7 @@ import { type AccessorySpec, accessoryVariables } from '../../domain/accessories
 import { accessoriesIn, resolveReferences } from '../../domain/links.ts';
 import type { AppSpec, ServiceSpec } from '../../domain/spec.ts';
 import { appFolder } from '../image/facts.ts';
+import { siteBase, sitePort } from '../image/gather.ts';
 import { probeCommand } from '../image/probe-command.ts';
 import type { PackedService } from '../image-files.ts';
 import type { BlueprintInput } from '../input.ts';
@@ -34,7 +35,12 @@ export function composeService(packed: PackedService, context: ComposeContext): 
   const image = imageOf(packed);
   const facts = 'facts' in packed ? packed.facts : undefined;
   const port = portOf(packed);
-  const probe = facts === undefined ? undefined : probeCommand(facts);
+  const plain = 'folder' in packed;
+  const probe = plain
+    ? probeCommand({ language: 'static', port, health: { type: 'http', path: '/', timeoutSeconds: 2, graceSeconds: 60 } })
+    : facts === undefined
+      ? undefined
+      : probeCommand(facts);
   const kept =
     facts === undefined
       ? []
@@ -64,7 +70,8 @@ export function composeService(packed: PackedService, context: ComposeContext): 
     port,
     notes: [
       ...(service.replicas > 1 ? [`One instance here; ${service.replicas} in production.`] : []),
-      ...(facts === undefined && service.persist.length > 0
+      ...(plain ? ['Files as they are in the folder: a change is there at once.'] : []),
+      ...(facts === undefined && !plain && service.persist.length > 0
         ? [`Where its image keeps ${service.persist.join(', ')} is not known: mount a volume there.`]
         : []),
     ],
@@ -84,6 +91,11 @@ export function composeService(packed: PackedService, context: ComposeContext): 
 
 function imageOf(packed: PackedService): ComposeService {
   if ('image' in packed) return { image: literal(packed.image) };
+  if ('folder' in packed)
+    return {
+      image: siteBase,
+      volumes: [`${literal(mountable(packed.folder))}:/srv:ro`, `./${siteFile(packed.service.name)}:/etc/caddy/Caddyfile:ro`],
+    };
   const { context, dockerfile, target } =
     'own' in packed ? packed.own : { context: packed.facts.context, dockerfile: packed.dockerfile, target: undefined };
   return {
@@ -140,8 +152,14 @@ const addressOf = (name: string, { packed }: BlueprintInput): string => {
   return target === undefined ? '' : `http://${name}:${portOf(target)}`;
 };
 
+/** Settings of the server of a folder of files, relative to the repository. */
+export const siteFile = (name: string): string => `compose/${name}.Caddyfile`;
+
+/** Compose takes what begins with neither `.` nor `/` for the name of a volume. */
+const mountable = (folder: string): string => (folder === '.' ? '.' : `./${folder}`);
+
 export const portOf = (packed: PackedService): number =>
-  ('facts' in packed ? packed.facts.port : undefined) ?? packed.service.container?.port ?? 8080;
+  ('facts' in packed ? packed.facts.port : 'folder' in packed ? sitePort : undefined) ?? packed.service.container?.port ?? 8080;
 
 /** The accessories that its variables name, each as far as it can be waited for. */
 function dependenciesOf(service: ServiceSpec, { input, accessories }: ComposeContext): Record<string, { condition: string }> {

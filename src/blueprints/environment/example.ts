@@ -8,7 +8,8 @@ import type { ReadVariable } from './scan.ts';
 
 interface Known {
   readonly name: string;
-  readonly comments: string[];
+  /** Sentence -> services that it is about. */
+  readonly comments: Map<string, string[]>;
   /** Undefined: has to be decided about. */
   preset?: string;
   optional: boolean;
@@ -28,27 +29,23 @@ export function envExample(input: BlueprintInput): GeneratedFile {
   for (const service of Object.values(spec.services)) {
     const { name: from } = service;
     const declared = service.env;
-    for (const { name } of service.requires ?? []) know(asked, name).comments.push(`${from} requires it (signalbox.yaml).`);
+    for (const { name } of service.requires ?? []) note(know(asked, name), from, 'required (signalbox.yaml).');
     for (const [name, value] of Object.entries(declared)) {
       const known = know(asked, name);
-      known.comments.push(
-        /\$\{(?:services|accessories)\./.test(value)
-          ? `${from}: ${value}, given (signalbox.yaml).`
-          : `${from}: set in signalbox.yaml.`,
-      );
-      if (/\$\{(?:services|accessories)\./.test(value)) known.optional = true;
+      const refers = /\$\{(?:services|accessories)\./.test(value);
+      note(known, from, refers ? `${value}, given (signalbox.yaml).` : 'set in signalbox.yaml.');
+      if (refers) known.optional = true;
       else known.preset ??= value;
     }
     for (const [name, places] of byName(input.read[from] ?? [])) {
       const known = know(asked, name);
-      known.comments.push(
-        `${from}: read in ${placesOf(places)}${places.some(({ atBuild }) => atBuild) ? ', when it is built (buildEnv)' : ''}.`,
-      );
+      const atBuild = places.some((place) => place.atBuild) ? ', when it is built (buildEnv)' : '';
+      note(known, from, `read in ${placesOf(places)}${atBuild}.`);
       const preset = places.find((place) => place.preset !== undefined)?.preset;
       if (Object.hasOwn(declared, name)) continue;
       if (Object.hasOwn(provided, name)) {
         known.optional = true;
-        known.comments.push(`Given by the accessory ${accessoriesIn({ [name]: provided[name] ?? '' }).join(', ')}.`);
+        note(known, '', `Given by the accessory ${accessoriesIn({ [name]: provided[name] ?? '' }).join(', ')}.`);
       } else if (places.some(({ optional, atBuild }) => optional || atBuild)) {
         known.optional = true;
         if (preset !== undefined && !looksSecret(name)) known.preset ??= preset;
@@ -66,8 +63,13 @@ export function envExample(input: BlueprintInput): GeneratedFile {
   return { path: '.env.example', text: `${sections.map((section) => section.join('\n')).join('\n\n')}\n` };
 }
 
+function note(known: Known, service: string, text: string): void {
+  const about = known.comments.get(text) ?? [];
+  if (!about.includes(service)) known.comments.set(text, [...about, service]);
+}
+
 function know(asked: Map<string, Known>, name: string): Known {
-  const known = asked.get(name) ?? { name, comments: [], optional: false };
+  const known = asked.get(name) ?? { name, comments: new Map(), optional: false };
   asked.set(name, known);
   return known;
 }
@@ -75,7 +77,8 @@ function know(asked: Map<string, Known>, name: string): Known {
 function lines({ name, comments, preset, optional }: Known): string[] {
   const value = preset === undefined || looksSecret(name) ? '' : quoted(preset);
   const open = !optional && preset === undefined;
-  return [...comments.map((text) => `# ${text.replace(/\s+/g, ' ')}`), open ? `${name}=` : `# ${name}=${value}`];
+  const said = [...comments].map(([text, about]) => (about[0] === '' ? text : `${about.join(', ')}: ${text}`));
+  return [...said.map((text) => `# ${text.replace(/\s+/g, ' ')}`), open ? `${name}=` : `# ${name}=${value}`];
 }
 
 /** Ports and passwords that only Compose asks for. */

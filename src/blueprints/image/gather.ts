@@ -20,7 +20,7 @@ export const sitePort = 8080;
 export async function gatherImageFacts(reader: RepositoryReader, spec: AppSpec, name: string): Promise<ImageFacts> {
   const service = Object.hasOwn(spec.services, name) ? spec.services[name] : undefined;
   if (service === undefined) throw new SignalboxError('NO_DOCKERFILE_FOR_STACK', `There is no service ${name}.`);
-  const files = (await reader.list('.', mostFiles)).filter((file) => !/(?:^|\/)(?:node_modules|\.git|\.venv)\//.test(file));
+  const files = await sourceFiles(reader);
   const context = contextOf(service, files, reader);
   const packed: ServiceToPack = {
     path: service.path,
@@ -84,6 +84,10 @@ export async function gatherImageFacts(reader: RepositoryReader, spec: AppSpec, 
     ...(port === undefined ? {} : { port }),
   };
 }
+
+/** Files of a repository without what is installed or built: that is there on one machine and not on the next. */
+export const sourceFiles = async (reader: RepositoryReader): Promise<readonly string[]> =>
+  (await reader.list('.', mostFiles)).filter((file) => !/(?:^|\/)(?:node_modules|\.git|\.venv|dist|build|out)\//.test(file));
 
 /** The folder of the service alone where nothing of the build lies outside of it, else the whole repository. */
 function contextOf(service: ServiceSpec, files: readonly string[], reader: RepositoryReader): string {

@@ -21,7 +21,9 @@ export function siteConfig({ port, root, spaFallback }: SiteServer): string[] {
     '\tencode gzip',
     '\t@hidden path_regexp (^|/)\\.[^/]',
     '\trespond @hidden 404',
-    '\theader Cache-Control no-cache',
+    // Two matchers that exclude each other: of two that both match, the one without a matcher would come last and win.
+    `\t@changing not path_regexp ${fingerprinted}`,
+    '\theader @changing Cache-Control no-cache',
     `\t@fingerprinted path_regexp ${fingerprinted}`,
     '\theader @fingerprinted Cache-Control "public, max-age=31536000, immutable"',
     // A missing file is a 404, never the page; only addresses without an extension are the page's own.
