@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
 import { type DockerSettings, readDockerSettings, readRuntime, type RuntimeName } from './settings-docker.ts';
+import { type EdgeSettings, readEdgeSettings } from './settings-edge.ts';
 import { parseTrusted } from './trusted.ts';
 
 /** What the operator of an installation decides, from the environment. The one place that reads it. */
@@ -24,6 +25,7 @@ export interface Settings {
   readonly proxyWorkers: number;
   /** Addresses or CIDR ranges whose X-Forwarded-* is believed. Default: none. */
   readonly trustedProxies: readonly string[];
+  readonly edge: EdgeSettings;
   /** Releases kept per app and environment (default 10), and bytes of artifacts kept over all apps (default 20 GiB). */
   readonly retention: { readonly releases: number; readonly artifactBytes: number };
   readonly runtime: RuntimeName;
@@ -63,6 +65,7 @@ export function readSettings(
       what: 'a whole number from 1 to 64',
     }),
     trustedProxies: parseTrusted('SIGNALBOX_TRUSTED_PROXIES', text(variables, 'SIGNALBOX_TRUSTED_PROXIES') ?? ''),
+    edge: readEdgeSettings(variables),
     retention: {
       releases: integer(variables, {
         name: 'SIGNALBOX_KEEP_RELEASES',

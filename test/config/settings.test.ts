@@ -13,6 +13,7 @@ test('without any variable everything listens on loopback, on ports an ordinary 
     remote: null,
     proxyWorkers: 1,
     trustedProxies: [],
+    edge: {},
     retention: { releases: 10, artifactBytes: 20 * 1024 ** 3 },
     runtime: 'process',
     docker: {
@@ -46,6 +47,8 @@ test('values are read as documented', () => {
       SIGNALBOX_TOKEN: 't',
       SIGNALBOX_KEEP_ARTIFACT_BYTES: '500MiB',
       SIGNALBOX_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+      SIGNALBOX_HEADERS_TIMEOUT: '5s',
+      SIGNALBOX_MAX_HEADERS: '32KiB',
       NO_COLOR: '1',
     },
     user,
@@ -54,6 +57,7 @@ test('values are read as documented', () => {
     http: { port: 0 },
     remote: { url: 'https://box.example', token: 't' },
     trustedProxies: ['10.0.0.0/8', '::1'],
+    edge: { headersTimeoutMs: 5_000, maxHeaderBytes: 32 * 1024 },
     color: false,
   });
   expect(settings.retention.artifactBytes).toBe(500 * 1024 ** 2);
@@ -109,6 +113,10 @@ test.each([
   ['SIGNALBOX_URL', 'box.example'],
   ['SIGNALBOX_KEEP_ARTIFACT_BYTES', '5'],
   ['SIGNALBOX_TRUSTED_PROXIES', '10.0.0.0/40'],
+  ['SIGNALBOX_HEADERS_TIMEOUT', '10'],
+  ['SIGNALBOX_IDLE_TIMEOUT', '2h'],
+  ['SIGNALBOX_MAX_HEADERS', '64'],
+  ['SIGNALBOX_MAX_CONNECTIONS', '0'],
   ['SIGNALBOX_API_HOST', 'http://x'],
 ])('%s=%s is one clear error that names the variable', (name, value) => {
   let caught: unknown;
