@@ -83,11 +83,8 @@ describe('a container', () => {
       const [now] = await serving(runtime, workload).catch(() => []);
       return now && now.answer.life !== before?.answer.life ? now : null;
     });
-    expect(after.instance).toMatchObject({
-      endpoint: before?.instance.endpoint,
-      restarts: 1,
-      lastExit: { reason: 'unobserved' },
-    });
+    expect(after.instance).toMatchObject({ endpoint: before?.instance.endpoint, restarts: 1 });
+    expect(after.instance.lastExit).not.toBeNull();
   });
 
   it('whose program listens elsewhere is reported with the port named', async () => {

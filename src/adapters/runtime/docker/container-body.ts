@@ -60,6 +60,10 @@ export function containerBody(request: BodyRequest): Record<string, unknown> {
   };
 }
 
+/** What an app needs beside its services: one of each, never replaced, known by its name in the network. */
+export const isAccessory = ({ artifact }: Workload): boolean =>
+  artifact.given !== undefined && artifact.path.startsWith('.accessories/');
+
 export const isGivenImage = ({ artifact }: Workload): boolean => artifact.given !== undefined && 'image' in artifact.given;
 
 const startsAsRoot = ({ user }: ImageFacts): boolean => /^(root|0)?(:|$)/.test(user);
@@ -70,15 +74,12 @@ function environment({
   port,
   init,
 }: Pick<BodyRequest, 'workload' | 'env' | 'port' | 'init'>): Record<string, string> {
-  // An init passes signals to the group, as everywhere else a stop means the whole group.
-  const group = init ? { TINI_KILL_PROCESS_GROUP: '1' } : {};
-  // An image made elsewhere is told what it was declared to be told: its own variables of these names mean something else.
-  if (isGivenImage(workload)) return { ...group, ...env };
+  // Told as it was declared: the variables that apps are told by may mean something else to a database.
+  if (isAccessory(workload)) return { ...env };
   return {
-    ...group,
-    NODE_ENV: 'production',
-    npm_config_update_notifier: 'false',
-    PYTHONUNBUFFERED: '1',
+    // An init passes signals to the group, as a stop means the whole group everywhere else.
+    ...(init ? { TINI_KILL_PROCESS_GROUP: '1' } : {}),
+    ...(isGivenImage(workload) ? {} : { NODE_ENV: 'production', npm_config_update_notifier: 'false', PYTHONUNBUFFERED: '1' }),
     SIGNALBOX_APP: workload.app,
     SIGNALBOX_ENVIRONMENT: workload.environment,
     SIGNALBOX_SERVICE: workload.service,

@@ -4,7 +4,7 @@ import type { Workload } from '../../../domain/release.ts';
 import type { Engine } from '../../../engine/client.ts';
 import { mapped } from '../../../engine/errors.ts';
 import type { OneOff } from '../../../ports/runtime.ts';
-import { containerBody, isGivenImage } from './container-body.ts';
+import { containerBody, isAccessory } from './container-body.ts';
 import { type FetchImage, type ImageFacts, imageOf } from './images.ts';
 import { type DockerFolders, instanceId, labelsOf, logFolderOf, networkName, prefixOf, runId } from './names.ts';
 import type { ContainerSpec, InstanceSpec, Lasting, RunSpec } from './protocol.ts';
@@ -45,12 +45,12 @@ export function openSpecs({ engine, homeId, folders, links, fetchImage }: SpecsO
       id,
       name: `${prefixOf(homeId)}${id}`,
       network: networkName(homeId, workload),
-      aliases: isGivenImage(workload) && command === undefined ? [workload.service] : [],
+      aliases: isAccessory(workload) && command === undefined ? [workload.service] : [],
       image: image.id,
       body: containerBody({ workload, image, env, port, init, ...(command === undefined ? {} : { command }) }),
       lasting,
       user: image.user,
-      stopSignal: command === undefined ? image.stopSignal : 'SIGTERM',
+      stopSignal: command === undefined ? (workload.stopSignal ?? image.stopSignal) : 'SIGTERM',
       links: called,
       logFile: join(logFolderOf(folders.logs, workload), `${log}.log`),
       labels,
@@ -64,7 +64,7 @@ export function openSpecs({ engine, homeId, folders, links, fetchImage }: SpecsO
       return (n) => {
         const id = instanceId(workload.id, n);
         const spec = specOf({ id, port, log: `${n}`, labels: labelsOf(homeId, workload, { instance: id }) });
-        return { ...spec, port, told: !isGivenImage(workload) };
+        return { ...spec, port, told: !isAccessory(workload) };
       };
     },
     run: async ({ id, workload, command, env, timeout }) => {
