@@ -42,6 +42,18 @@ export function describeCertificates(body: CertificatesBody, paint: Paint, now: 
   ];
 }
 
+/** Only what somebody has to do something about, for pages that are about something else. */
+export function warnOfCertificates({ certificates, problems }: CertificatesBody, paint: Paint, now: number): readonly string[] {
+  return [
+    ...certificates.flatMap((one) => {
+      const line = `  certificate ${one.name} (${plain(one.names.join(', '))}): ${left(one, now)}`;
+      if (validity(one, now) !== 'valid') return [paint.red(line)];
+      return one.notAfter - now < fewDays * dayMs ? [paint.yellow(line)] : [];
+    }),
+    ...problems.map(({ message }) => paint.red(`  ${plain(message)}`)),
+  ];
+}
+
 function left(one: CertificateBody, now: number): string {
   const days = Math.floor((one.notAfter - now) / dayMs);
   if (validity(one, now) === 'it is not valid yet')

@@ -1,5 +1,6 @@
-import type { EnvironmentStatusBody, StatusBody } from '../api/contract.ts';
+import type { CertificatesBody, EnvironmentStatusBody, StatusBody } from '../api/contract.ts';
 import { describeAccessories } from './accessories.ts';
+import { warnOfCertificates } from './describe-certificates.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import { percent, plain, table } from './format.ts';
 import type { Invocation } from './invocation.ts';
@@ -17,7 +18,20 @@ export async function status(invocation: Invocation): Promise<ExitCode> {
   );
   terminal.result({ ...all, environments });
   for (const line of describeStatus({ ...all, environments }, terminal.paint)) terminal.say(line);
+  for (const line of await certificateWarnings(invocation)) terminal.say(line);
   return exitCodes.done;
+}
+
+/** Nothing for scripts, who ask for the certificates themselves; an older control plane knows none. */
+async function certificateWarnings(invocation: Invocation): Promise<readonly string[]> {
+  const { terminal } = invocation;
+  if (terminal.json) return [];
+  try {
+    const body = await (await invocation.api()).get<CertificatesBody>('/v1/certificates');
+    return warnOfCertificates(body, terminal.paint, Date.now());
+  } catch {
+    return [];
+  }
 }
 
 export function describeStatus(body: StatusBody, paint: Paint): readonly string[] {

@@ -89,7 +89,7 @@ describe('the certificate that a client is shown', () => {
   });
   test('is a current one rather than one that has run out; alone, one that has run out is shown all the same', async () => {
     await start({});
-    certs.put('old', certs.issue(['app.test', 'lonely.test'], [-60, -1]));
+    certs.put('early', certs.issue(['app.test', 'lonely.test'], [-60, -1]));
     certs.put('new', certs.issue(['app.test'], [-1, 30]));
     await reload();
     expect(await namesShown('app.test')).toBe('DNS:app.test');
