@@ -103,6 +103,33 @@ describe('a service that is restarted on change', { timeout: 90_000 }, () => {
   });
 });
 
+describe('a service that reloads itself', { timeout: 90_000 }, () => {
+  const own = yaml('  web: { run: node server.mjs, route: /, dev: node --watch server.mjs }\n');
+  /** Takes its time to listen, as bigger apps do. */
+  const late = (text: string): string =>
+    server(text).replace('createServer((', 'await new Promise((r) => setTimeout(r, 2500));\ncreateServer((');
+
+  test('is waited for while it is away, however long it takes', async () => {
+    const folder = await one({ 'signalbox.yaml': own });
+    const { port, ready } = await start(folder);
+    await ready();
+    const statuses: number[] = [];
+    let asking = true;
+    const load = (async () => {
+      while (asking) {
+        statuses.push((await ask(port).catch(() => ({ status: 0 }))).status);
+        await wait(20);
+      }
+    })();
+    await writeFile(join(folder, 'server.mjs'), late('two'));
+    await until(port, ({ body }) => body === 'two');
+    asking = false;
+    await load;
+    // Whoever was being answered at the very moment it was killed is beyond help.
+    expect(statuses.filter((status) => status !== 200).length).toBeLessThanOrEqual(1);
+  });
+});
+
 describe('a stack of several services', { timeout: 90_000 }, () => {
   const services =
     yaml(`  web: { path: front, run: node server.mjs, route: { host: shop.example.com }, env: { API: '\${services.api.url}' } }
