@@ -35,6 +35,7 @@ const suites: Readonly<Record<string, string>> = {
   'test/conformance/data-plane-embedded.test.ts': 'test/conformance/data-plane.ts',
   'test/conformance/store.test.ts': 'test/conformance/store.ts',
   'test/conformance/runtime-process.test.ts': 'test/conformance/runtime.ts',
+  'test/conformance/runtime-docker.test.ts': 'test/conformance/runtime.ts',
 };
 const says = (test: string, name: string): boolean =>
   [test, suites[test]].some((path) => path !== undefined && textOf(path).includes(name));
