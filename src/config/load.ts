@@ -7,7 +7,7 @@ import { detect } from './detect/detect.ts';
 import type { Finding } from './detect/finding.ts';
 import { detectedFile } from './detect/to-file.ts';
 import { servesSinglePage } from './detect/static-sites.ts';
-import { type ConfigDocument, parseConfigDocument } from './document.ts';
+import { type ConfigDocument, type KeyPath, parseConfigDocument } from './document.ts';
 import { configError, type Mistake } from './mistakes.ts';
 import { missingDockerfiles, withFoundDockerfiles } from './own-dockerfiles.ts';
 import type { RepositoryReader } from './reader.ts';
@@ -58,7 +58,11 @@ async function loadFile(reader: RepositoryReader, given: { name: string; text: s
   const { file: written, document } = parseAppFile(given.name, given.text);
   if (written.services === undefined) return loadDetected(reader, written, { name: given.name, document });
   const file = await withFoundDockerfiles(written, reader);
-  const facts = { app: appName(file, reader), singlePage: await singlePages(file, reader), place: document.place };
+  const facts = {
+    app: appName(file, reader),
+    singlePage: await singlePages(file, reader),
+    place: (path: KeyPath) => document.place(path),
+  };
   const spec = complete(file, facts);
   const mistakes = [
     ...crossChecks(file, spec, document),

@@ -107,7 +107,7 @@ export const catalogue = {
     retryable: true,
   },
   DEV_UNSUPPORTED: {
-    title: '`signalbox dev` cannot do that yet',
+    title: 'Development cannot do that yet',
     hint: 'Leave the option out.',
     retryable: false,
   },
@@ -127,14 +127,14 @@ export const catalogue = {
     hint: 'The old release serves all traffic. See the verdict, mend and deploy again.',
     retryable: false,
   },
-  GENERATED_EDITED: {
-    title: 'A file to be made was changed by hand, or is your own',
-    hint: 'Take over what you want from the difference shown; --force replaces the file.',
-    retryable: false,
-  },
   GATE_TIMEOUT: {
     title: 'The canary got no verdict in time',
     hint: '`signalbox promote` to go on, `signalbox abort` to undo, or wait for more traffic with `signalbox resume`.',
+    retryable: false,
+  },
+  GENERATED_EDITED: {
+    title: 'A file to be made was changed by hand, or is your own',
+    hint: 'Take over what you want from the difference shown; --force replaces the file.',
     retryable: false,
   },
   HEALTH_DEADLINE: {
