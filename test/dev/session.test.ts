@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +80,17 @@ describe('a service that is restarted on change', { timeout: 90_000 }, () => {
     const slow = server('late').replace('createServer((', 'await new Promise((r) => setTimeout(r, 1200));\ncreateServer((');
     const { port } = await start(await one({ 'server.mjs': slow }));
     expect(await ask(port)).toMatchObject({ status: 200, body: 'late' });
+  });
+
+  test('is reached again when the proxy was killed, and nobody is refused meanwhile', async () => {
+    const { port, ready } = await start(await one());
+    await ready();
+    const [place = ''] = await readdir(join(home, 'dev'));
+    const [proxy] = processesWith(`dev${place.replace('shop-', '')}:proxy`);
+    if (proxy === undefined) throw new Error('the proxy was not found');
+    process.kill(proxy, 'SIGKILL');
+    expect(await ask(port)).toMatchObject({ status: 200, body: 'one' });
+    expect((await ask(port)).body).toBe('one');
   });
 
   test('is not restarted by what it writes itself', async () => {
