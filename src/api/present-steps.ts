@@ -55,7 +55,7 @@ function rowsOf(rollout: Rollout): readonly Row[] {
 
 const buildCodes: ReadonlySet<string> = new Set(['BUILD_FAILED', 'IMAGE_MISSING', 'NO_SPACE', 'REGISTRY_REFUSED']);
 
-function preparing({ plan, commandsLeft, outstanding, reason }: Rollout): readonly Row[] {
+function preparing({ plan, commandsLeft, outstanding, reason, accessoriesReady }: Rollout): readonly Row[] {
   const building = outstanding.some(({ effect }) => effect.type === 'build');
   // A failed build is outstanding no more; its reason names it.
   const failedBuild = buildCodes.has(reason?.code ?? '') ? reason?.service : undefined;
@@ -67,12 +67,23 @@ function preparing({ plan, commandsLeft, outstanding, reason }: Rollout): readon
       now: building || build.service === failedBuild ? 'running' : 'done',
     }),
   );
+  const built = !building && failedBuild === undefined;
+  const accessories = (plan.accessories ?? [])
+    .filter((one) => !one.runs)
+    .map(
+      ({ name }): Row => ({
+        name: `start ${name}`,
+        phase: 'preparing',
+        now: accessoriesReady ? 'done' : built ? 'running' : 'waiting',
+      }),
+    );
+  const there = built && (accessoriesReady === true || (plan.accessories ?? []).length === 0);
   const commands = plan.releaseCommands.map(({ service }): Row => {
     const waits = commandsLeft.indexOf(service);
-    const now = waits === -1 ? 'done' : waits === 0 && !building && failedBuild === undefined ? 'running' : 'waiting';
+    const now = waits === -1 ? 'done' : waits === 0 && there ? 'running' : 'waiting';
     return { name: `release command of ${service}`, phase: 'preparing', now };
   });
-  const rows = [...builds, ...commands];
+  const rows = [...builds, ...accessories, ...commands];
   return rows.length === 1 ? rows.map((row) => ({ ...row, alone: true })) : rows;
 }
 

@@ -32,14 +32,18 @@ export async function untilAccessoriesReady(
   const { release, planned, signal } = what;
   const began = clock.now();
   const startedAt = new Map<WorkloadId, number>();
+  /** Crashes from before anybody waited say nothing about this start. */
+  const crashesBefore = new Map<WorkloadId, number>();
 
   const trouble = (one: PlannedAccessory, id: WorkloadId): string | null => {
     const level = monitor.level(id);
     const refused = accessories.refusal(id);
     if (refused) return refused.message;
     if (level.fault) return level.fault.message;
-    if (level.crashes >= startAttempts)
-      return `${one.name} ${level.lastExit ?? 'ended'} at its start, ${level.crashes} times in a row`;
+    const before = crashesBefore.get(id) ?? level.crashes;
+    crashesBefore.set(id, before);
+    const crashes = level.crashes - before;
+    if (crashes >= startAttempts) return `${one.name} ${level.lastExit ?? 'ended'} at its start, ${crashes} times in a row`;
     if (level.started && !startedAt.has(id)) startedAt.set(id, clock.now());
     const started = startedAt.get(id);
     if (started === undefined)

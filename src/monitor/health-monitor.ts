@@ -25,7 +25,8 @@ export interface HealthMonitorPorts {
 }
 
 interface Watched {
-  readonly workload: Workload;
+  /** The newest with its id: of an accessory it may change. */
+  workload: Workload;
   replicas: number;
   crashes: number;
   lastExit: string | null;
@@ -192,6 +193,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
       const changed: WorkloadId[] = [];
       for (const { workload, replicas } of wanted) {
         const entry = watched.get(workload.id);
+        if (entry) entry.workload = workload;
         if (entry && entry.replicas !== replicas) {
           entry.replicas = replicas;
           entry.completeAt = clock.now();

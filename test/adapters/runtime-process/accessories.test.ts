@@ -112,7 +112,12 @@ describe('accessories as processes', () => {
     const port = await portOf(runtime, workload);
     const prober = httpProber();
     await eventually('a login', async () => (await prober.health({ host: '127.0.0.1', port }, workload.health)).ok);
-    const other = createServer((socket) => socket.end('hello\n')).listen(0, '127.0.0.1');
+    const other = createServer((socket) =>
+      socket
+        .on('error', () => undefined)
+        .resume()
+        .end('hello\n'),
+    ).listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port: otherPort } = other.address() as { port: number };
     expect(await prober.health({ host: '127.0.0.1', port: otherPort }, workload.health)).toMatchObject({ ok: false });
