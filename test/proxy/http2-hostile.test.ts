@@ -208,7 +208,7 @@ describe('clients that do not get on', () => {
     await start({ stallTimeoutMs: 400 });
     const { disconnects } = await app.stats();
     const client = await open(setting(4, 0));
-    client.send(request(1, get('/big?bytes=5000000')));
+    client.send(request(1, get('/big?bytes=200000000')));
     const reset = await client.frame(frameTypes.rst, 1);
     expect(errorOf(reset)).toBe(2);
     await until('the app was told', async () => (await app.stats()).disconnects > disconnects);
