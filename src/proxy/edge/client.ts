@@ -56,7 +56,7 @@ function ofIpv6(address: string): Client {
 
 /** An IPv4 address that came over an IPv6 socket, as itself. */
 export const withoutMapping = (address: string): string =>
-  /^::ffff:\d/i.test(address) && address.includes('.') ? address.slice('::ffff:'.length) : address;
+  address.startsWith('::') && /^::ffff:\d+\./i.test(address) ? address.slice('::ffff:'.length) : address;
 
 interface Trusted {
   includes(address: string): boolean;
