@@ -248,4 +248,9 @@ test('processes that a build forks without end are bounded, and the machine goes
   expect(result.ok).toBe(false);
   expect(lines.join('\n')).toMatch(/fork/i);
   expect(lines).not.toContain('all of them were started');
+  const left = readdirSync('/sys/fs/cgroup').flatMap((name) => {
+    const group = join('/sys/fs/cgroup', name, `signalbox-builds-${bench.homeId}`);
+    return existsSync(group) ? [group] : [];
+  });
+  expect(left).toEqual([]);
 }, 90_000);

@@ -1,5 +1,6 @@
-import { mkdir, rmdir, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rmdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { EngineInfo } from './engine-images.ts';
 
 /** What keeps a build from disturbing what runs beside it: a small share of the processors, part of the memory, a number of processes. */
@@ -35,10 +36,22 @@ export async function buildBounds(info: EngineInfo, homeId: string): Promise<Bui
   }
 }
 
-/** Takes the group away when nothing builds in it. */
-export async function dropBounds(info: EngineInfo, homeId: string): Promise<void> {
-  await rmdir(groupFolder(info, homeId)).catch(() => undefined);
+/** Takes the group away when nothing builds in it. The engine has made it in every hierarchy there is, and leaves it behind. */
+export async function dropBounds(homeId: string): Promise<void> {
+  const name = groupName(homeId);
+  const hierarchies = await readdir(cgroups).catch(() => []);
+  const folders = [join(cgroups, name), ...hierarchies.map((hierarchy) => join(cgroups, hierarchy, name))];
+  for (let attempt = 0; attempt < dropAttempts; attempt += 1) {
+    const left = await Promise.all(folders.map((folder) => rmdir(folder).then(gone, isBusy)));
+    if (!left.includes(true)) return;
+    await wait(100);
+  }
 }
+
+/** What ran in it may need a moment to leave it. */
+const dropAttempts = 10;
+const gone = (): boolean => false;
+const isBusy = (error: NodeJS.ErrnoException): boolean => error.code === 'EBUSY';
 
 const groupName = (homeId: string): string => `signalbox-builds-${homeId}`;
 const groupFolder = (info: EngineInfo, homeId: string): string =>

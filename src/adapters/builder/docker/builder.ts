@@ -5,6 +5,7 @@ import { millis } from '../../../domain/values.ts';
 import type { Engine } from '../../../engine/client.ts';
 import { mapped } from '../../../engine/errors.ts';
 import type { Builder, BuildRequest, BuildResult } from '../../../ports/builder.ts';
+import { dropBounds } from './bounds.ts';
 import { layoutPrefix } from './context.ts';
 import { imagesWith, inspectImage, labels, type InspectedImage, tagImage } from './engine-images.ts';
 import { makeImage } from './make-image.ts';
@@ -25,6 +26,7 @@ export interface ImageBuilder extends Builder {
 export async function openImageBuilder(options: ImageBuilderOptions): Promise<ImageBuilder> {
   const { engine, homeId, folders, clock, shared, registry, transfers } = options;
   const records = imageRecords(folders.records);
+  await dropBounds(homeId);
   await mkdir(folders.incoming, { recursive: true });
   for (const left of await readdir(folders.incoming))
     if (left.startsWith(layoutPrefix)) await rm(join(folders.incoming, left), { recursive: true, force: true, maxRetries: 3 });

@@ -143,7 +143,7 @@ async function buildAnew(making: Making, log: BuildLog): Promise<InspectedImage 
   } finally {
     clearTimeout(late);
     clearInterval(watch);
-    await dropBounds(info, options.homeId);
+    await dropBounds(options.homeId);
   }
 }
 
