@@ -42,7 +42,18 @@ const examples: readonly Example[] = [
     seen: '/about',
     others: ['api', 'db'],
   },
+  {
+    name: 'tasks',
+    host: 'tasks.localhost',
+    smoke: ['/', '/health', '/api/session'],
+    page: { file: 'frontend/index.html', found: 'Tasks for small teams.', instead: 'Tasks for small teams, second edition.' },
+    seen: '/',
+    others: ['api', 'mailer', 'db', 'cache', 'mail'],
+  },
 ];
+
+/** 0: the engine chooses. */
+const freePorts = { HTTP_PORT: '0', MAIL_PORT: '0', DBADMIN_PORT: '0' };
 
 const docker = async (...words: string[]): Promise<string[]> => {
   if ('missing' in engine) return [];
@@ -96,7 +107,7 @@ for (const example of examples) {
       await run('docker-compose', ['--project-name', project, ...words], {
         cwd: folder,
         maxBuffer: 64 * 1024 * 1024,
-        env: { ...process.env, DOCKER_HOST: engine.host, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0', PORT: '0' },
+        env: { ...process.env, DOCKER_HOST: engine.host, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0', ...freePorts },
       });
     try {
       await cp(join(checkoutRoot(), 'examples', name), folder, {
@@ -105,8 +116,8 @@ for (const example of examples) {
       });
       await cp(join(folder, '.env.example'), join(folder, '.env'));
       await compose('up', '--detach', '--build');
-      const { stdout } = await compose('ps');
-      const port = Number(/127\.0\.0\.1:(\d+)->/.exec(stdout)?.[1]);
+      const { stdout } = await compose('port', 'router', '8080');
+      const port = Number(/^127\.0\.0\.1:(\d+)$/m.exec(stdout)?.[1]);
       expect(port, stdout).toBeGreaterThan(0);
       for (const path of smoke) {
         await waitFor(`200 for ${path}`, 60_000, async () =>
