@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkoutRoot } from '../../bench/load/program.ts';
+import { findPostgres } from '../../src/adapters/runtime/process/system/programs.ts';
 import type { App } from './kit/apps.ts';
 import { losses, noLosses, openSite, type Site } from './kit/site.ts';
 
@@ -48,17 +49,22 @@ test('gallery: its pages switch without touching its counter, whose likes stay',
   expect(await site.instancePids()).toEqual(api);
 });
 
-test('portfolio: builds, passes its seven checks, runs on SQLite, and a change of its pages leaves the API alone', {
+test('portfolio: builds, passes its seven checks, runs on its PostgreSQL, and a change of its pages leaves API and database alone', {
   timeout: 600_000,
-}, async () => {
+}, async (context) => {
+  if (findPostgres(process.env['PATH'] ?? '').length === 0) {
+    return context.skip('needs PostgreSQL: apt-get install postgresql');
+  }
   const host = 'portfolio.localhost';
   const app = await example('portfolio');
   const first = await site.installation.deploy(app.folder);
   expect(first).toMatchObject({ phase: 'succeeded' });
   const smoke = ['/', '/about', '/projects', '/contact', '/health', '/api/health', '/api/projects'];
   for (const path of smoke) expect((await site.ask(host, path)).status, path).toBe(200);
+  expect(await site.json(host, '/api/health')).toMatchObject({ database: { kind: 'postgres', state: 'up' } });
   const api = await instancesOf('api');
   expect(api).toHaveLength(1);
+  const [database] = await instancesOf('db');
 
   const about = await readFile(join(app.folder, 'frontend/app/about/page.tsx'), 'utf8');
   expect(about).toContain('</h1>');
@@ -69,14 +75,15 @@ test('portfolio: builds, passes its seven checks, runs on SQLite, and a change o
   expect(second).toMatchObject({ phase: 'succeeded', requests: { dropped: 0 } });
   expect((await site.ask(host, '/about')).body).toContain('second edition');
   expect(await instancesOf('api')).toEqual(api);
+  expect((await instancesOf('db'))[0]).toBe(database);
   for (const path of smoke) expect((await site.ask(host, path)).status, path).toBe(200);
 });
 
-/** Process ids of a service of the portfolio. */
+/** Process ids of a service or an accessory of the portfolio, oldest first. */
 async function instancesOf(service: string): Promise<number[]> {
   const { instances } = await site.installation.parts();
   return instances
     .filter((seen) => seen.environment.get('SIGNALBOX_INSTANCE')?.includes(`:portfolio-production-${service}-`))
-    .map((seen) => seen.pid)
-    .toSorted((a, b) => a - b);
+    .toSorted((a, b) => a.startTicks - b.startTicks || a.pid - b.pid)
+    .map((seen) => seen.pid);
 }
