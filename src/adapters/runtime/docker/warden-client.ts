@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { SignalboxError, type ErrorCode } from '../../../domain/errors.ts';
+import { type ErrorCode, SignalboxError } from '../../../domain/errors.ts';
 import type { KeeperClient } from '../../../keeper/client.ts';
 import type { LaunchSpec } from '../../../keeper/protocol.ts';
 import { connectWire, type WireClient } from '../../../wire/client.ts';
