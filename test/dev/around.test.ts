@@ -9,14 +9,13 @@ import { endStarted, makeFolder, removeFolders, removeHome, startCli } from '../
 import { ask, type DevSession, processesWith, server, startDev, until } from './session-kit.ts';
 
 let home: string;
-let session: DevSession | undefined;
+const sessions: DevSession[] = [];
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'sb-dev-'));
 });
 afterEach(async () => {
-  await session?.stop();
-  session = undefined;
+  for (const session of sessions.splice(0).reverse()) await session.stop();
   endStarted();
   await removeFolders();
   // Where other users may not enter the home, what accessories keep lies elsewhere.
@@ -28,7 +27,8 @@ afterEach(async () => {
 });
 
 const start = async (folder: string, words: readonly string[] = [], env: Record<string, string> = {}): Promise<DevSession> => {
-  session = await startDev(folder, { home, words, env });
+  const session = await startDev(folder, { home, words, env });
+  sessions.push(session);
   return session;
 };
 const refused = (folder: string, words: readonly string[] = []) =>
