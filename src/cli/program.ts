@@ -106,7 +106,9 @@ export function buildProgram(version: string, run: RunVerb): Command {
       );
   verb('accessories', 'look at databases and the like, restart, change or remove them', 'signalbox accessories restart db')
     .addArgument(
-      new Argument('[act]', 'what to do; default: list').choices(['list', 'restart', 'apply', 'remove', 'password']).default('list'),
+      new Argument('[act]', 'what to do; default: list')
+        .choices(['list', 'restart', 'apply', 'remove', 'password'])
+        .default('list'),
     )
     .argument('[name]', 'name of the accessory')
     .option('--yes', 'of remove: yes, end it')
