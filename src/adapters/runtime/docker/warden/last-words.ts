@@ -1,5 +1,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Engine } from '../../../../engine/client.ts';
 import { demultiplex, lines } from '../../../../engine/streams.ts';
 
@@ -8,9 +9,22 @@ const keptLines = 1000;
 /** Of one file, with one older copy of as much, bytes. */
 const mostBytes = 10 * 1024 * 1024;
 const readMs = 10_000;
+const attempts = 3;
+const pauseMs = 100;
 
-/** The newest lines of a container's output; empty when it is gone or the engine has none. */
+/**
+ * The newest lines of a container's output; empty when it is gone or said nothing. Of one that has only just ended an engine under load
+ * may give none yet: none is believed when it was given several times.
+ */
 export async function lastLines(engine: Engine, container: string, count: number): Promise<string[]> {
+  for (let attempt = 1; ; attempt++) {
+    const found = await readLines(engine, container, count);
+    if (found.length > 0 || attempt === attempts) return found.slice(-count);
+    await wait(pauseMs);
+  }
+}
+
+async function readLines(engine: Engine, container: string, count: number): Promise<string[]> {
   const found: string[] = [];
   const signal = AbortSignal.timeout(readMs);
   try {
@@ -18,9 +32,9 @@ export async function lastLines(engine: Engine, container: string, count: number
     const stream = await engine.stream('GET', `/containers/${container}/logs`, { query, signal });
     for await (const line of lines(dataOf(demultiplex(stream)))) found.push(line);
   } catch {
-    // Its output is gone with it.
+    // Its output is gone with it, or the engine is: asked again above.
   }
-  return found.slice(-count);
+  return found;
 }
 
 /** Keeps what a container said last, before it is removed. A full disk is no reason to keep it. */
