@@ -48,7 +48,7 @@ export function envExample(input: BlueprintInput): GeneratedFile {
         note(known, '', `Given by the accessory ${accessoriesIn({ [name]: provided[name] ?? '' }).join(', ')}.`);
       } else if (places.some(({ optional, atBuild }) => optional || atBuild)) {
         known.optional = true;
-        if (preset !== undefined && !looksSecret(name)) known.preset ??= preset;
+        if (preset !== undefined) known.preset ??= preset;
       }
     }
   }
