@@ -22,6 +22,8 @@ export function checkEnvironments(file: AppFile, spec: AppSpec, report: Report):
       const service = Object.hasOwn(spec.services, name) ? spec.services[name] : undefined;
       if (service === undefined) report([...base, 'replicas', name], `there is no service ${name}`, nearest(name, names));
       else if (service.kind === 'static') report([...base, 'replicas', name], `${name} is static, it has no instances`);
+      else if (service.single === true && (given.replicas[name] ?? 1) > 1)
+        report([...base, 'replicas', name], `${name} is single, it has one instance`);
     }
     if (environment !== production) checkOwnHosts(environment, given, spec, report);
   }

@@ -90,6 +90,7 @@ function completeService(name: string, service: ServiceFile, facts: CompletionFa
     drain: duration(service.drain),
     grace: duration(service.grace),
     overlap: service.overlap ?? false,
+    ...(service.single === true ? { single: true } : {}),
     resources: {
       ...(service.resources.memoryMb === undefined ? {} : { memoryMb: service.resources.memoryMb }),
       ...(service.resources.cpus === undefined ? {} : { cpus: service.resources.cpus }),

@@ -44,6 +44,7 @@ function checkKind(service: ServiceFile, base: KeyPath, report: Report): void {
     refuse('replicas', 'a static service has no instances, so it has no replicas');
     refuse('health', 'a static service has no instances to check; list pages under smoke instead');
     refuse('overlap', 'overlap is for workers');
+    refuse('single', 'a static service has no instances: its release is an atomic switch');
     refuse('release', 'a static service has no place to run a release command; give it to a service with run');
     if (service.persist.length > 0)
       report([...base, 'persist'], 'a static service writes nothing, so there is nothing to persist');
@@ -58,8 +59,11 @@ function checkKind(service: ServiceFile, base: KeyPath, report: Report): void {
         'a service without route is a worker: it has no port to ask; give it a route, or health: { upFor }',
       );
   } else {
-    refuse('overlap', 'overlap is for workers; a service with a route always overlaps');
+    refuse('overlap', 'overlap is for workers; a service with a route always overlaps, unless it is single');
   }
+  if (service.single !== true) return;
+  if (service.overlap === true) refuse('overlap', 'a single service never overlaps');
+  if ((service.replicas ?? 1) > 1) refuse('replicas', 'a single service has one instance');
 }
 
 function checkVariables(service: ServiceFile, base: KeyPath, spec: AppSpec, report: Report): void {
@@ -104,6 +108,9 @@ function checkStrategy(given: StrategyFile, base: KeyPath, spec: AppSpec, report
   const at = typeof given === 'string' ? base : [...base, 'type'];
   if (type === 'canary' && !Object.values(spec.services).some((service) => service.routes.length > 0))
     report(at, 'a canary needs traffic to share, and no service has a route; use blue-green or rolling');
+  const single = Object.values(spec.services).find((service) => service.single === true);
+  if (single !== undefined && type !== 'blue-green')
+    report(at, `${single.name} is single, and ${type} runs two releases side by side; use blue-green`);
   if (typeof given === 'string') return;
   if (given.steps !== undefined && type !== 'canary') report([...base, 'steps'], `steps are for canary; ${type} moves no shares`);
   const shares = (given.steps ?? []).map((step) => Number.parseFloat(step));

@@ -235,6 +235,10 @@ export const serviceSchema = z
       overlap: flag()
         .optional()
         .meta({ description: 'Workers only: start the new one before the old one stops. Default: false.' }),
+      single: flag().optional().meta({
+        description:
+          'Never two of it at once: a release stops the old one before it starts the new one, and its requests wait meanwhile (30s at most). Default: false.',
+      }),
       resources: resourcesSchema.default({}).meta({ description: 'Limits per instance.' }),
       requestTimeout: duration('100ms', '24h')
         .default('60s')

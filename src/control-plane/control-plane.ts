@@ -186,7 +186,9 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
   async function untilServable(rollout: Rollout, signal: AbortSignal): Promise<void> {
     const target: ReleaseId | null = rollout.fallback ?? rollout.from;
     const release = target === null ? undefined : plant.releases().get(target);
-    const needed = (release?.services ?? []).filter((s) => s.workload.kind === 'web').map((s) => s.workload.id);
+    const needed = (release?.services ?? [])
+      .filter((s) => s.workload.kind === 'web' && s.single !== true)
+      .map((s) => s.workload.id);
     const until = clock.now() + coldPatience;
     const servable = (): boolean => needed.every((id) => (monitor.endpoints().get(id) ?? []).some((e) => e.healthy));
     while (!servable() && clock.now() < until && !signal.aborted) {

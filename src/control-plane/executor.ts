@@ -68,7 +68,7 @@ export function createExecutor(ports: ExecutorPorts): Executor {
         return releaseCommand({ id, service: effect.service, rollout, release, signal });
       case 'smoke-candidate':
         await publisher.ensure();
-        return smoke(id, release, rollout.plan.smoke, candidateOf(rollout, release));
+        return smoke(id, release, checksBefore(rollout, release), candidateOf(rollout, release));
       case 'smoke-route':
         return smoke(id, release, rollout.plan.smoke, await routeOf(rollout, release));
       case 'warm-up':
@@ -81,6 +81,13 @@ export function createExecutor(ports: ExecutorPorts): Executor {
   }
 
   const tokenOf = ({ environment }: Rollout): string => plant.environment(environment)?.candidateToken ?? '';
+  /** What starts only at the switch cannot be asked before; on the route it is. */
+  const checksBefore = (rollout: Rollout, release: Release): readonly SmokeCheck[] =>
+    rollout.plan.smoke.filter((check) => {
+      const { service } = ownerOf(release, check);
+      return !rollout.plan.starts.some((s) => s.service === service && s.when === 'switch');
+    });
+
   const candidateOf = (rollout: Rollout, release: Release) => dataPlane.candidate(release.id, tokenOf(rollout));
 
   /** While a person holds or stops the traffic the public route answers nobody, and that is not the release's fault. */

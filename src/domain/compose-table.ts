@@ -28,11 +28,12 @@ export function composeTable(input: TableInput): RouteTable {
     const arms = armsOf(environment, input.rollouts);
     const present = arms.flatMap((arm) => input.releases.get(arm.release) ?? []);
     const warm = warmReleases(environment, input);
-    for (const release of [...present, ...warm]) {
-      for (const service of release.services)
-        if (isReached(service) && !pools.has(service.workload.id))
-          pools.set(service.workload.id, poolOf(service, release, input));
-    }
+    const reach = (release: Release, service: ReleasedService): void => {
+      if (isReached(service) && !pools.has(service.workload.id)) pools.set(service.workload.id, poolOf(service, release, input));
+    };
+    for (const release of present) for (const service of release.services) reach(release, service);
+    // What may not run twice is not kept warm: as long as a table leads to it, its successor could not start.
+    for (const release of warm) for (const service of release.services) if (service.single !== true) reach(release, service);
     if (arms.length > 0) splits.push(splitOf(environment, arms, present));
     links.push(...linksOf(environment, [...byWeight(arms, input.releases), ...warm]));
   }
@@ -107,9 +108,9 @@ function poolOf(service: ReleasedService, release: Release, input: TableInput): 
       kind: 'instances',
       id: workload.id,
       service: service.service,
-      endpoints: input.endpoints.get(workload.id) ?? [],
+      endpoints: isComing(workload.id, input.rollouts) ? [] : (input.endpoints.get(workload.id) ?? []),
       requestTimeout: workload.requestTimeout,
-      whenEmpty: 'fail',
+      whenEmpty: service.single === true ? 'hold' : 'fail',
     };
   }
   const rootOf = (s: ReleasedService): string =>
@@ -130,6 +131,10 @@ function poolOf(service: ReleasedService, release: Release, input: TableInput): 
   };
 }
 
+/** It was exchanged at the switch and has not been healthy yet: its requests wait. */
+const isComing = (workload: WorkloadId, rollouts: readonly Rollout[]): boolean =>
+  rollouts.some((r) => r.exchanging === true && r.health[workload]?.healthy === false);
+
 /** Releases whose fingerprinted assets stay reachable for old tabs. */
 export const keptAssetRoots = 5;
 
@@ -146,7 +151,10 @@ function linksOf(environment: EnvironmentState, releases: readonly Release[]): r
     const service = key.slice(cut + 1);
     const home = releases.find((r) => r.services.some((s) => s.workload.id === caller));
     const callee = home?.services.find((s) => s.service === service);
-    const pool = callee && isReached(callee) ? callee.workload.id : undefined;
+    // Of what may not run twice there is the one that runs: everybody calls that one.
+    const only = callee?.single === true ? releases[0]?.services.find((s) => s.service === service) : undefined;
+    const called = only ?? callee;
+    const pool = called && isReached(called) ? called.workload.id : undefined;
     return { slot, caller, service: service as Link['service'], ...(pool === undefined ? {} : { pool }) };
   });
 }

@@ -1,6 +1,6 @@
 import type { EnvironmentState } from './environment-state.ts';
 import type { Release, ReleasedService, Workload } from './release.ts';
-import { replicasAt } from './rollout/plan.ts';
+import { isExclusive, replicasAt } from './rollout/plan.ts';
 import type { HoldablePhase, Rollout } from './rollout/state.ts';
 import type { ReleaseId, WorkloadId } from './values.ts';
 
@@ -43,7 +43,7 @@ export function desiredWorkloads(
   const add = (service: ReleasedService, release: ReleaseId, replicas: number): void => {
     if (service.workload.kind === 'static' || replicas === 0) return;
     const before = wanted.get(service.workload.id);
-    const exclusive = service.workload.kind === 'worker' && !service.overlap;
+    const exclusive = isExclusive(service);
     wanted.set(service.workload.id, {
       workload: service.workload,
       release,
@@ -60,11 +60,11 @@ export function desiredWorkloads(
       if (release && !except.has(service.service)) add(service, release.id, service.replicas);
     }
   };
-  /** Kept for the way back: what answers requests. Work is done by the workers of one release only. */
+  /** Kept for the way back: what answers requests and may run twice. Work is done by the workers of one release only. */
   const addWarm = (id: ReleaseId | null): void => {
     const release = id === null ? undefined : releases.get(id);
     for (const service of release?.services ?? [])
-      if (release && service.workload.kind === 'web') add(service, release.id, service.replicas);
+      if (release && service.workload.kind === 'web' && !isExclusive(service)) add(service, release.id, service.replicas);
   };
   for (const arm of environment.arms) {
     // What a running rollout starts follows its own pace, below.

@@ -58,6 +58,8 @@ export interface ReleasedService {
   readonly replicas: number;
   readonly routes: readonly RouteSpec[];
   readonly overlap: boolean;
+  /** Never two instances at once, see `ServiceSpec.single`. */
+  readonly single?: true;
   /** What stands between clients and its routes; undefined: the presets. */
   readonly edge?: EdgeSpec;
   readonly releaseCommand?: ReleaseCommandSpec & {

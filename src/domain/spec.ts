@@ -52,6 +52,8 @@ export interface ServiceSpec {
   readonly grace: Millis;
   /** Workers only: true starts the new one before the old one stops. Default false. */
   readonly overlap: boolean;
+  /** Never two instances at once: exchanged at the switch, old one first, while its requests wait. Undefined: false. */
+  readonly single?: true;
   readonly resources: Resources;
   /** Longest wait for the first byte of a response. Default 60 s. */
   readonly requestTimeout: Millis;

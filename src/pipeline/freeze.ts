@@ -61,6 +61,7 @@ export function freezeRelease(view: EnvironmentView, facts: FreezeFacts): Releas
       replicas: service.kind === 'static' ? 1 : service.replicas,
       routes: service.routes,
       overlap: service.overlap,
+      ...(service.single === undefined ? {} : { single: service.single }),
       ...(service.edge === undefined || service.routes.length === 0 ? {} : { edge: service.edge }),
       ...(service.release === undefined
         ? {}

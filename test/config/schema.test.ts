@@ -3,7 +3,7 @@ import { publishedSchema, publishedSchemaText } from '../../src/config/json-sche
 
 const file = new URL('../../schema/signalbox.schema.json', import.meta.url);
 
-test('the published schema is fresh (vitest -u test/config/schema.test.ts writes it)', async () => {
+test('the published schema is fresh (npx vitest run test/config/schema.test.ts -u writes it)', async () => {
   await expect(publishedSchemaText()).toMatchFileSnapshot(file.pathname);
 });
 

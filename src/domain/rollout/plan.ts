@@ -55,8 +55,10 @@ export interface PlannedStart {
   readonly replicas: number;
   /** From the first instance start to healthy. */
   readonly deadline: Millis;
-  /** `switch`: an exclusive worker that starts only when its predecessor has stopped. */
+  /** `switch`: starts only when its predecessor has stopped. */
   readonly when: 'before' | 'switch';
+  /** Requests wait while it is exchanged: how long the old one may go on with those it has, and may take to end. */
+  readonly waits?: { readonly drain: Millis; readonly grace: Millis };
 }
 
 export interface PlanFacts {
@@ -141,15 +143,21 @@ function plannedBuild({ service, build }: ReleasedService, cached: ReadonlySet<B
 }
 
 function plannedStart(s: ReleasedService, live: Release | null): PlannedStart {
-  const replacesWorker = s.workload.kind === 'worker' && !s.overlap && live?.services.some((l) => l.service === s.service);
+  const before = live?.services.find((l) => l.service === s.service);
+  const exchanged = before !== undefined && isExclusive(s);
   return {
     workload: s.workload.id,
     service: s.service,
     replicas: s.replicas,
     deadline: s.workload.health.deadline,
-    when: replacesWorker ? 'switch' : 'before',
+    when: exchanged ? 'switch' : 'before',
+    ...(exchanged && s.workload.kind === 'web' ? { waits: { drain: before.workload.drain, grace: before.workload.grace } } : {}),
   };
 }
+
+/** Of which no two may run: workers unless they may overlap, and what says so of itself. */
+export const isExclusive = ({ workload, overlap, single }: ReleasedService): boolean =>
+  single === true || (workload.kind === 'worker' && !overlap);
 
 /** Rollbacks, first deploys and static switches go straight to full traffic. */
 function stepsOf(release: Release, live: Release | null, kind: RolloutKind): readonly number[] {
@@ -185,7 +193,8 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
     if (plan.strategy === 'rolling' && i > 0) lines.push(`grow to ${percent(weight)} of the instances, wait until healthy`);
     lines.push(last ? 'move all traffic' : `move ${percent(weight)} of traffic${plan.strategy === 'canary' ? ', watch' : ''}`);
   });
-  for (const s of starts) if (s.when === 'switch') lines.push(`stop the old ${s.service}, then start the new one`);
+  for (const s of starts)
+    if (s.when === 'switch') lines.push(`stop the old ${s.service}, then start the new one${describeWait(s)}`);
   if (plan.smoke.length > 0) lines.push('check the same on the route');
   lines.push(`bake ${seconds(plan.bake)}${plan.from && plan.warm ? `, ${plan.from} kept warm` : ''}`);
   if (plan.from) lines.push(`stop what only ${plan.from} needs`);
@@ -202,6 +211,12 @@ function describeBuild({ service, key, cached, image }: PlannedBuild): string {
   if ('name' in image) return `${cached ? 'use' : 'fetch'} image ${image.name} for ${service}`;
   return cached ? `use image of ${service} (${short}, kept)` : `build image of ${service} from ${image.dockerfile} (${short})`;
 }
+
+/** The downtime of a service that may not run twice, as far as it is known before. */
+const describeWait = ({ waits, deadline }: PlannedStart): string =>
+  waits === undefined
+    ? ''
+    : `; its requests wait meanwhile: for those in flight (at most ${seconds(waits.drain)}), for its end (at most ${seconds(waits.grace)}) and until the new one is healthy (at most ${seconds(deadline)})`;
 
 const seconds = (ms: Millis): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
 const percent = (weight: number): string => `${weight / 100}%`;

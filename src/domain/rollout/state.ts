@@ -111,6 +111,8 @@ export interface Rollout {
   /** The candidate passed its smoke list; waits for clearance. */
   readonly verified: boolean;
   readonly routeSmokePassed: boolean;
+  /** Baking: a service that may not run twice has not been healthy since the switch, and its requests wait. */
+  readonly exchanging?: boolean;
   /** Error baseline of the stable release at clearance. */
   readonly baseline: TrafficBaseline;
   readonly gate: GateState | null;

@@ -26,7 +26,7 @@ import {
   stay,
 } from './decision.ts';
 import type { RolloutEvent } from './events.ts';
-import { fullWeight } from './plan.ts';
+import { fullWeight, type PlannedStart } from './plan.ts';
 import type { Reason, Rollout } from './state.ts';
 import { type TrafficDelta, trafficDelta } from './traffic.ts';
 
@@ -176,7 +176,20 @@ function enterBaking(rollout: Rollout, now: Instant): Decision {
     scale: rollout.plan.steps.length - 1,
     routeSmokePassed: rollout.plan.smoke.length === 0 || rollout.kind === 'rollback',
   };
+  if (switched.some((s) => s.waits !== undefined))
+    return { rollout: { ...entered, exchanging: true, deadline: clockIn(now, exchangeDeadline(switched)) } };
   return { rollout: entered.routeSmokePassed ? entered : ask(entered, { type: 'smoke-route' }) };
+}
+
+/** Requests wait while a service is exchanged: how long until the way back is taken. */
+const exchangeDeadline = (switched: readonly PlannedStart[]): Millis =>
+  millis(Math.max(...switched.map((s) => s.deadline + (s.waits?.drain ?? 0) + (s.waits?.grace ?? 0))));
+
+/** The exchange has succeeded when all is healthy: only then the watch begins. */
+function exchanged(rollout: Rollout, now: Instant): Decision {
+  if (!allHealthy(rollout)) return { rollout };
+  const begun: Rollout = { ...rollout, exchanging: false, deadline: clockIn(now, rollout.plan.bake), clockLeft: null };
+  return begun.routeSmokePassed ? finishIfDone(begun, now) : { rollout: ask(begun, { type: 'smoke-route' }) };
 }
 
 export function onBaking(rollout: Rollout, event: RolloutEvent, now: Instant): Decision {
@@ -188,7 +201,9 @@ export function onBaking(rollout: Rollout, event: RolloutEvent, now: Instant): D
       if (!outstandingEffect(rollout, event.effect)) return stay(rollout);
       return undo(settle(rollout, event.effect), event.reason, now);
     case 'healthy':
-      return finishIfDone(withHealth(rollout, event.workload, { healthy: true, reason: null }), now);
+      return rollout.exchanging === true
+        ? exchanged(withHealth(rollout, event.workload, { healthy: true, reason: null }), now)
+        : finishIfDone(withHealth(rollout, event.workload, { healthy: true, reason: null }), now);
     case 'unhealthy': {
       if (!concerns(rollout, event.workload)) return stay(rollout);
       const wasHealthy = rollout.health[event.workload]?.healthy === true;
@@ -204,8 +219,11 @@ export function onBaking(rollout: Rollout, event: RolloutEvent, now: Instant): D
       return judgeBake(counted, delta, now);
     }
     case 'tick':
-      return isDue(rollout, now) ? finishIfDone(rollout, now) : stay(rollout);
+      if (!isDue(rollout, now)) return stay(rollout);
+      return rollout.exchanging === true ? undo(rollout, notHealthyInTime(rollout), now) : finishIfDone(rollout, now);
     case 'promoted':
+      // Nobody can promote what does not run yet; without a watch it is done as soon as it does.
+      if (rollout.exchanging === true) return { rollout: { ...rollout, plan: { ...rollout.plan, bake: millis(0) } } };
       return finishIfDone({ ...rollout, deadline: now, clockLeft: null }, now);
     case 'aborted':
       return undo(rollout, aborted, now, true);

@@ -108,7 +108,7 @@ export class RecordingDataPlane {
     }
   }
 
-  /** Weight may only be added to a release that answers on each of its routes. */
+  /** Weight may only be added to a release that answers on each of its routes, or whose requests wait there. */
   #noticeUnhealthyWeight(table: RouteTable): void {
     for (const split of table.splits) {
       const before = this.table()?.splits.find((s) => s.key === split.key);
@@ -118,6 +118,8 @@ export class RecordingDataPlane {
         for (const pool of poolsOf(split, arm.release)) {
           const known = table.pools.find((p) => p.id === pool);
           if (known?.kind === 'static') continue;
+          // Requests wait: nobody is sent to what does not serve.
+          if (known?.whenEmpty === 'hold' && known.endpoints.length === 0) continue;
           if (!known || known.endpoints.length === 0 || !this.#runtime.serves(pool))
             this.#violations.add(`${arm.release} was given ${arm.weight} while ${pool} does not serve`);
         }

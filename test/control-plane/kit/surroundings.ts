@@ -67,7 +67,9 @@ export function lookingProber(
     },
     check: async (request): Promise<Sight> => {
       await time.sleep(3);
-      const candidate = request.headers['x-signalbox-candidate']?.split(':')[0] as ReleaseId | undefined;
+      const asked = request.headers['x-signalbox-candidate']?.split(':')[0] as ReleaseId | '*' | undefined;
+      // `*` is the public route, by somebody who may look at it.
+      const candidate = asked === '*' ? undefined : asked;
       const key = `${request.host.split('.')[0]}/production`;
       const split = dataPlane.split(key);
       const reached = split?.arms.find((a) => (candidate === undefined ? a.weight > 0 : a.release === candidate));

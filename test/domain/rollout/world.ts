@@ -17,6 +17,8 @@ export interface ServiceSketch {
   readonly command?: boolean;
   /** Workers only; default false. */
   readonly overlap?: boolean;
+  /** Never two of it at once. */
+  readonly single?: true;
   /** Version of the release command's inputs; default: the service's own version. */
   readonly commandVersion?: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -100,6 +102,7 @@ function released(s: ServiceSketch, app: string): ReleasedService {
     routes:
       s.kind === 'worker' ? [] : [{ host: `${app}.localhost`, path: s.name === 'web' ? '/' : `/${s.name}`, stripPath: false }],
     overlap: s.overlap ?? false,
+    ...(s.single === undefined ? {} : { single: s.single }),
     ...(s.command
       ? {
           releaseCommand: {

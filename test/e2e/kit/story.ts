@@ -133,6 +133,34 @@ export function releaseStory({ name, settings }: StoryPlace): void {
       },
     );
 
+    story('a service that may not run twice is exchanged while its requests wait: never two, and none is lost', async () => {
+      const app = await site.app('single');
+      const server = (version: string): string => `
+const { rmSync, writeFileSync } = require('node:fs');
+// Whoever comes while another one is there ends at once.
+writeFileSync('only/one', '${version}', { flag: 'wx' });
+const server = require('node:http').createServer((q, s) => s.end(JSON.stringify({ version: '${version}' })));
+server.listen(process.env.PORT, process.env.HOST);
+process.on('SIGTERM', () => server.close(() => { rmSync('only/one'); process.exit(0); }));
+`;
+      const version = (name: string) => ({
+        settings: oneService('single', { single: true, persist: ['only'], health: { path: '/', ...quickHealth } }),
+        files: { 'server.js': server(name) },
+      });
+      await app.commit(version('1'));
+      await site.installation.deploy(app.folder);
+      const visits = await site.visit('single.localhost');
+      await app.commit(version('2'));
+      const { stdout } = await site.installation.cli('plan', app.folder);
+      expect(stdout).toContain('stop the old web, then start the new one; its requests wait meanwhile');
+      expect(await site.installation.deploy(app.folder)).toMatchObject({ phase: 'succeeded', requests: { dropped: 0 } });
+      expect(losses(await visits.stop())).toEqual(noLosses);
+      expect(await site.json('single.localhost')).toEqual({ version: '2' });
+      expect((await site.environment('single')).services.map(({ service, running }) => ({ service, running }))).toEqual([
+        { service: 'web', running: 1 },
+      ]);
+    });
+
     story('a change of one service restarts that service alone', async () => {
       const app = await site.app('pair');
       const server = (version: string): string =>
