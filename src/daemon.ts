@@ -94,9 +94,10 @@ async function start(): Promise<void> {
     onTrouble: fault,
   });
   putRight = async () => {
-    const { instances } = await keeper.call('list', {});
+    // The warden of containers is a program of ours: it serves nobody by itself.
+    const instances = (await keeper.call('list', {})).instances.filter(({ labels }) => labels['program'] === undefined);
     const serves = (await store.environments()).some(({ arms }) => arms.length > 0);
-    if (instances.length === 0 && !serves) await endKeeper(keeper, { epoch, all: false });
+    if (instances.length === 0 && !serves) await endKeeper(keeper, { epoch, all: true });
   };
   const dataPlane = await openEmbeddedDataPlane({
     keeper,
