@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { systemAccessories } from './dev-accessories.ts';
+import { localAccessories } from './dev-accessories.ts';
 import { homeLayout } from './config/home.ts';
 import { loadSettings, processEnvironment } from './config/settings.ts';
 import { SignalboxError } from './domain/errors.ts';
@@ -25,8 +25,9 @@ export interface DevRequest {
  * @returns when nothing is left. @throws what `openSession` throws, DEV_UNSUPPORTED.
  */
 export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'color'>): Promise<void> {
-  refuseUnsupported(request);
-  const { color } = loadSettings();
+  const { runtime } = request;
+  if (runtime === 'docker') sayWhatRunsWhere(request, terminal);
+  const { color, docker } = loadSettings();
   let session: Session | undefined;
   let stop = (): void => {};
   const stopped = new Promise<void>((resolve) => {
@@ -57,7 +58,7 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
       showSecrets: request.showSecrets ?? false,
       https: request.https ?? false,
       authority: homeLayout(request.home, process.getuid?.() ?? -1).localAuthority,
-      startAccessories: systemAccessories,
+      startAccessories: (wanted) => localAccessories({ ...wanted, runtime, engineSocket: docker.socket }),
       ended: stopped,
     });
     await stopped;
@@ -70,13 +71,12 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
 }
 
 /** @throws DEV_UNSUPPORTED */
-function refuseUnsupported({ runtime }: DevRequest): void {
-  if (runtime === 'docker')
+function sayWhatRunsWhere({ accessories }: DevRequest, terminal: Pick<DevTerminal, 'say'>): void {
+  if (accessories === false)
     throw new SignalboxError(
       'DEV_UNSUPPORTED',
-      '`signalbox dev` runs services as processes; it cannot run them in containers yet.',
-      {
-        hint: 'Leave --runtime out, or use `docker compose up` with a generated compose.yaml.',
-      },
+      'Under `signalbox dev` services are processes of this machine; with --no-accessories nothing is left to run in containers.',
+      { hint: 'Leave --runtime out, or use `docker compose up` with a generated compose.yaml.' },
     );
+  terminal.say('Services run as processes of this machine (in containers they cannot reload yet), accessories as containers.');
 }

@@ -79,6 +79,7 @@ const rooms: Rooms = {
   ],
   'dev-server': ['*'],
   'dev-accessories': ['*'],
+  'dev-containers': ['*'],
   daemon: ['*'],
 };
 

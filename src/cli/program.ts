@@ -57,7 +57,12 @@ export function buildProgram(version: string, run: RunVerb): Command {
     )
     .option('--only <services>', 'start these alone, separated by commas')
     .option('--install', 'install dependencies also without a lock file, or when they look old')
-    .addOption(new Option('--runtime <runtime>', 'where services run').choices(['process', 'docker']))
+    .addOption(
+      new Option(
+        '--runtime <runtime>',
+        'what accessories run as; default: processes, containers for those that this system cannot give',
+      ).choices(['process', 'docker']),
+    )
     .option('--no-accessories', 'leave databases and the like to you')
     .option('--show-secrets', 'print the passwords of accessories with their addresses')
     .option('--https', 'serve HTTPS with a local certificate authority')

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createColors } from 'picocolors';
 import { folderReader } from '../config/folder-reader.ts';
 import { type LoadedApp, loadAppSpec } from '../config/load.ts';
@@ -51,7 +52,7 @@ export interface DevOptions {
   readonly https: boolean;
   /** Folder of that authority. */
   readonly authority: string;
-  /** Starts them; null where none is left to start. */
+  /** Starts them, and ends what a killed session left of others; null where none is left to start. */
   readonly startAccessories: (request: AccessoryRequest) => Promise<AccessoryHost | null>;
   /** Resolves when it shall end, be it while it starts. */
   readonly ended: Promise<void>;
@@ -110,6 +111,7 @@ export async function openSession(options: DevOptions): Promise<Session> {
   let proxy: DevProxy | undefined;
   let stack: Stack | undefined;
   let accessories: AccessoryHost | null = null;
+  let starting: Promise<AccessoryHost | null> | undefined;
   let installing: { end(graceMs: number): Promise<void> } | undefined;
   let ending: Promise<void> | undefined;
   let hurried = false;
@@ -120,8 +122,10 @@ export async function openSession(options: DevOptions): Promise<Session> {
     for (const close of closers) close();
     await installing?.end(grace);
     await stack?.end(grace);
-    // Their keeper ends them in order whether anybody waits or not.
-    await Promise.race([accessories?.end(), hurry.promise]);
+    // Also those that only just start. Their keeper ends processes in order whether anybody waits or not.
+    const beside = await starting?.catch(() => null);
+    const patience = (): Promise<void> => wait(beside?.hurriedMs ?? 0, undefined, { ref: false });
+    await Promise.race([beside?.end(), hurry.promise.then(patience)]);
     await proxy?.close();
     await endLeftovers(place);
     held.release();
@@ -178,16 +182,17 @@ export async function openSession(options: DevOptions): Promise<Session> {
       { log, place, env: { ...options.shell }, ended: isEnding, onProgram: (program) => (installing = program) },
     );
     if (isEnding()) return '';
-    if (view.accessories.length > 0)
-      accessories = await options.startAccessories({
-        app: loaded.spec.app,
-        specs: view.accessories,
-        place,
-        log,
-        shell: options.shell,
-        showSecrets: options.showSecrets,
-        ended: isEnding,
-      });
+    starting = options.startAccessories({
+      app: loaded.spec.app,
+      specs: view.accessories,
+      place,
+      log,
+      shell: options.shell,
+      showSecrets: options.showSecrets,
+      ended: isEnding,
+      over: options.ended,
+    });
+    accessories = await starting;
     if (isEnding()) return '';
     const address = url(addresses.hosts[0] ?? 'localhost', proxy.port);
     const summary = { services: prepared, leftOut, addresses, accessories };

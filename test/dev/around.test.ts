@@ -226,7 +226,7 @@ services:
     expect(body).toBe('safe');
   });
 
-  test('a service that is not there, and containers, are refused in words', async () => {
+  test('a service that is not there, and containers for services alone, are refused in words', async () => {
     const folder = await makeFolder(
       { 'signalbox.yaml': 'app: shop\nservices:\n  web: { run: node server.mjs, route: / }\n', 'server.mjs': server('x') },
       { git: false },
@@ -234,7 +234,7 @@ services:
     const unknown = await refused(folder, ['--only', 'wbe']);
     expect(unknown).toMatchObject({ code: 2 });
     expect(unknown.err).toContain('Did you mean web?');
-    expect((await refused(folder, ['--runtime', 'docker'])).err).toContain('DEV_UNSUPPORTED');
+    expect((await refused(folder, ['--runtime', 'docker', '--no-accessories'])).err).toContain('DEV_UNSUPPORTED');
     await rm(join(folder, 'server.mjs'));
     const { port, ready } = await start(folder);
     expect(await ready()).toMatchObject({ ready: false, down: ['web'] });

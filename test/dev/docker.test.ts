@@ -1,0 +1,218 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { endStarted, makeFolder, removeFolders, removeHome, startCli } from '../cli/run-cli.ts';
+import { testEngine } from '../docker/engine.ts';
+import { ask, type DevSession, processesWith, server, startDev } from './session-kit.ts';
+
+let home: string;
+const sessions: DevSession[] = [];
+const engine = testEngine();
+const socket = 'socket' in engine ? engine.socket : '';
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'sb-dev-'));
+});
+afterEach(async () => {
+  for (const session of sessions.splice(0).reverse()) await session.stop();
+  endStarted();
+  await removeFolders();
+  for (const place of await readdir(join(home, 'dev')).catch(() => [])) {
+    const elsewhere = await readlink(join(home, 'dev', place, 'work')).catch(() => null);
+    if (elsewhere !== null) await rm(elsewhere, { recursive: true, force: true });
+  }
+  await removeHome(home);
+});
+
+const start = async (folder: string, words: readonly string[] = []): Promise<DevSession> => {
+  const session = await startDev(folder, { home, words, env: { SIGNALBOX_DOCKER_HOST: `unix://${socket}` } });
+  sessions.push(session);
+  return session;
+};
+
+/** GET of the engine's own API. */
+function ofEngine<Body>(path: string): Promise<Body> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath: socket, path, host: 'docker' }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve(JSON.parse(text) as Body));
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+/** Labels name what is ours; `app` is this test's own. */
+async function inEngine(app: string): Promise<{ containers: string[]; networks: string[]; volumes: string[] }> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [`signalbox.app=${app}`] }));
+  const containers = await ofEngine<{ Names: string[] }[]>(`/containers/json?all=true&filters=${filters}`);
+  const networks = await ofEngine<{ Name: string }[]>(`/networks?filters=${filters}`);
+  const volumes = await ofEngine<{ Volumes: { Name: string }[] | null }>(`/volumes?filters=${filters}`);
+  return {
+    containers: containers.map(({ Names }) => Names[0] ?? ''),
+    networks: networks.map(({ Name }) => Name),
+    volumes: (volumes.Volumes ?? []).map(({ Name }) => Name),
+  };
+}
+const nothing = { containers: [], networks: [], volumes: [] };
+
+/** An app's name that no other run has. */
+const newApp = (): string => `desk${process.pid}${Math.random().toString(36).slice(2, 7)}`;
+
+const statusOf = async (url: string): Promise<number> => (await fetch(url, { redirect: 'manual' })).status;
+
+async function variables(port: number): Promise<Record<string, string>> {
+  return JSON.parse((await ask(port, '/env')).body) as Record<string, string>;
+}
+const sql = (url: string, words: string): string =>
+  spawnSync('psql', [url, '-Atc', words], { encoding: 'utf8', timeout: 20_000 }).stdout.trim();
+const redis = (url: string, ...words: string[]): string => {
+  const { hostname, port, password } = new URL(url);
+  const where = ['-h', hostname, '-p', port, '-a', password, '--no-auth-warning'];
+  return spawnSync('redis-cli', [...where, ...words], { encoding: 'utf8', timeout: 20_000 }).stdout.trim();
+};
+const missingClients = ['psql', 'redis-cli'].find((name) => spawnSync(name, ['--version']).status !== 0);
+const missing =
+  'missing' in engine
+    ? engine.missing
+    : missingClients === undefined
+      ? null
+      : `needs ${missingClients} (apt-get install postgresql-client redis-tools)`;
+
+const files = (app: string, accessories = '{ db: postgres, cache: redis, dbadmin: { type: pgadmin, when: dev } }') => ({
+  'signalbox.yaml': `app: ${app}
+accessories: ${accessories}
+services:
+  web: { run: node server.mjs, route: / }
+`,
+  'server.mjs': server('web'),
+});
+
+describe('accessories as containers at the desk', { timeout: 180_000 }, () => {
+  test('are reached by services that are processes, leave nothing in the engine, and keep their data', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing);
+    const app = newApp();
+    const folder = await makeFolder(files(app), { git: false });
+    const first = await start(folder, ['--runtime', 'docker']);
+    expect(await first.ready()).toMatchObject({ ready: true });
+    const { DATABASE_URL = '', REDIS_URL = '' } = await variables(first.port);
+    expect(new URL(DATABASE_URL).hostname).toMatch(/^(?:10|172|192)\./);
+    expect(sql(DATABASE_URL, "create table kept (it text); insert into kept values ('yes'); select it from kept")).toContain(
+      'yes',
+    );
+    expect(redis(REDIS_URL, 'set', 'kept', 'yes')).toBe('OK');
+    const { text } = await first.said(/^pgadmin is up .*http:/);
+    expect(text).toContain('admin@example.com / …');
+    const [url = ''] = /http:\S+/.exec(text) ?? [];
+    expect(await statusOf(url)).toBe(302);
+    expect((await inEngine(app)).containers).toHaveLength(3);
+    expect(first.running.out()).not.toContain(new URL(DATABASE_URL).password);
+
+    await first.stop();
+    expect(await inEngine(app)).toEqual(nothing);
+    expect(processesWith(home)).toEqual([]);
+
+    // Without the option: where its data is, it stays.
+    const second = await start(folder);
+    expect(await second.ready()).toMatchObject({ ready: true });
+    const again = await variables(second.port);
+    expect(sql(again['DATABASE_URL'] ?? '', 'select it from kept')).toBe('yes');
+    expect(redis(again['REDIS_URL'] ?? '', 'get', 'kept')).toBe('yes');
+    await second.said(/as last time/);
+    await second.stop();
+    expect(await inEngine(app)).toEqual(nothing);
+  });
+
+  test('of a session that was killed are found by the next, and ended when they are no longer wanted', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing);
+    const app = newApp();
+    const folder = await makeFolder(files(app, '{ cache: redis }'), { git: false });
+    const first = await start(folder, ['--runtime', 'docker']);
+    await first.ready();
+    const { REDIS_URL = '' } = await variables(first.port);
+    expect(redis(REDIS_URL, 'config', 'set', 'maxmemory', '77mb')).toBe('OK');
+    first.running.child.kill('SIGKILL');
+    await first.running.done;
+    const second = await start(folder, ['--runtime', 'docker']);
+    await second.ready();
+    // The very same one: it has what only its memory knows.
+    expect(redis((await variables(second.port))['REDIS_URL'] ?? '', 'config', 'get', 'maxmemory')).toContain(
+      `${77 * 1024 * 1024}`,
+    );
+    second.running.child.kill('SIGKILL');
+    await second.running.done;
+    const third = await start(folder, ['--no-accessories']);
+    await third.ready();
+    expect(await inEngine(app)).toEqual(nothing);
+    await third.stop();
+    expect(processesWith(home)).toEqual([]);
+  });
+
+  test('stand in alone for what this system cannot give, and say why; Ctrl-C while they start leaves nothing', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing);
+    const app = newApp();
+    const folder = await makeFolder(
+      files(
+        app,
+        "{ mail: mailcatcher, thing: { type: custom, image: 'dpage/pgadmin4:8', port: 5050, env: { PGADMIN_LISTEN_PORT: '5050', PGADMIN_DEFAULT_EMAIL: a@b.c, PGADMIN_DEFAULT_PASSWORD: xyz } } }",
+      ),
+      { git: false },
+    );
+    const first = await start(folder);
+    await first.ready();
+    expect((await first.said(/runs as a container/)).text).toContain('needs Docker');
+    expect((await variables(first.port))['SMTP_HOST']).toBe('127.0.0.1');
+    expect((await inEngine(app)).containers).toHaveLength(1);
+    await first.stop();
+    expect(await inEngine(app)).toEqual(nothing);
+
+    const hasty = startCli(['dev', folder, '--json', '--port', '0'], {
+      home,
+      env: { SIGNALBOX_DOCKER_HOST: `unix://${socket}` },
+    });
+    const deadline = performance.now() + 30_000;
+    while ((await inEngine(app)).containers.length === 0 && performance.now() < deadline) await wait(20);
+    hasty.child.kill('SIGINT');
+    await hasty.done;
+    expect(await inEngine(app)).toEqual(nothing);
+    expect(processesWith(home)).toEqual([]);
+  });
+
+  test('pgAdmin is told the databases that run beside it', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing);
+    const app = newApp();
+    const folder = await makeFolder(files(app, '{ db: postgres, dbadmin: pgadmin }'), { git: false });
+    const session = await start(folder, ['--runtime', 'docker']);
+    await session.said(/^pgadmin is up/);
+    const name = (await inEngine(app)).containers.find((one) => one.includes('dbadmin')) ?? '';
+    const { State, Config } = await ofEngine<{ State: { Pid: number }; Config: { Env: string[] } }>(`/containers${name}/json`);
+    const file = Config.Env.find((one) => one.startsWith('PGADMIN_SERVER_JSON_FILE='))?.split('=')[1] ?? '';
+    const { Servers } = JSON.parse(await readFile(`/proc/${State.Pid}/root${file}`, 'utf8')) as {
+      Servers: Record<string, { Host: string; Port: number }>;
+    };
+    expect(Servers['1']).toMatchObject({ Host: 'db', Port: 5432, Username: 'app', MaintenanceDB: 'app' });
+  });
+});
+
+describe('containers at the desk without an engine', { timeout: 60_000 }, () => {
+  test('are refused in words where they were asked for, and a database browser is left out where they were not', async () => {
+    const env = { SIGNALBOX_DOCKER_HOST: `unix://${home}/none.sock` };
+    const folder = await makeFolder(files('shop', '{ dbadmin: pgadmin }'), { git: false });
+    const asked = await startCli(['dev', folder, '--port', '0', '--runtime', 'docker'], { home, env }).done;
+    expect(asked.err).toContain('ENGINE_UNAVAILABLE');
+    expect(asked.err).toContain('none.sock');
+    const session = await startDev(folder, { home, env });
+    sessions.push(session);
+    await session.ready();
+    expect((await session.said(/left out/)).text).toContain('no Docker engine answers');
+    const none = await startCli(['dev', folder, '--port', '0', '--runtime', 'docker', '--no-accessories'], { home, env }).done;
+    expect(none.err).toContain('DEV_UNSUPPORTED');
+  });
+});
