@@ -45,12 +45,6 @@ export async function localAccessories(request: LocalAccessoryRequest): Promise<
   });
   for (const { name, why } of leftOut) log.note(name, why);
   for (const { spec, note } of placed) if (note !== undefined) log.note(spec.name, note);
-  const alone = placed.find(({ spec, kind }) => spec.type === 'pgadmin' && kind === 'docker');
-  if (alone && placed.some(({ spec, kind }) => spec.type === 'postgres' && kind === 'process'))
-    log.note(
-      alone.spec.name,
-      'does not reach databases that are processes of this machine; --runtime docker puts them beside it',
-    );
   const leftOver = record.engine !== null || Object.keys(record.started).length > 0;
   if (placed.length === 0 && !leftOver) return null;
   const ports = await openPorts(request, { placed, searchPath });

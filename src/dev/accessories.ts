@@ -37,7 +37,11 @@ export interface AccessoryPorts {
   readonly passwords: Passwords;
   readonly prober: Prober;
   /** Said to be different at the desk; undefined: nothing. */
-  readonly changed?: (workload: Workload, spec: AccessorySpec) => Workload;
+  readonly changed?: (
+    workload: Workload,
+    spec: AccessorySpec,
+    valuesOf: (name: string) => Readonly<Record<string, string>> | undefined,
+  ) => Promise<Workload>;
   /** Ends the runtimes with everything they run. */
   close(): Promise<void>;
 }
@@ -79,7 +83,7 @@ export async function startAccessories(ports: AccessoryPorts, start: AccessorySt
     const { runtime, kind } = ports.hosting(spec);
     const password = await passwords.of({ app: start.app, environment, accessory: spec.name });
     const usual = accessoryWorkload(spec, { app: start.app, environment, runtime: kind });
-    const workload = ports.changed?.(usual, spec) ?? usual;
+    const workload = (await ports.changed?.(usual, spec, (name) => values.get(name))) ?? usual;
     const own = accessoryValues(spec, { runtime: kind, inside: { host: '', port: 0 }, password });
     const env = resolveReferences(
       workload.env,
@@ -100,12 +104,13 @@ export async function startAccessories(ports: AccessoryPorts, start: AccessorySt
     closed = true;
     return ports.close();
   };
-  for (const spec of start.specs.filter(isExtra))
-    void bring(spec).catch((cause: unknown) => {
+  const bringExtra = (spec: AccessorySpec): Promise<void> =>
+    bring(spec).catch((cause: unknown) => {
       if (!closed) start.log.note(spec.name, `left out: ${cause instanceof Error ? cause.message : String(cause)}`, 'bad');
     });
   try {
     await Promise.all(start.specs.filter((spec) => !isExtra(spec)).map(bring));
+    if (!start.ended()) void Promise.all(start.specs.filter(isExtra).map(bringExtra));
   } catch (cause) {
     await close();
     throw cause;
