@@ -87,7 +87,16 @@ async function openPorts(request: LocalAccessoryRequest, { placed, searchPath }:
     mailCatcher: program('./mail-catcher/main.js'),
   });
   const containersOn = (socket: string): DevContainers =>
-    openDevContainers({ keeper, homeId, epoch, engineSocket: socket, home, persist, specs: placed });
+    openDevContainers({
+      keeper,
+      homeId,
+      epoch,
+      engineSocket: socket,
+      home,
+      persist,
+      specs: placed,
+      onFetch: (name, image) => log.note(name, `the engine fetches ${image}, once`),
+    });
   const before = readAccessoryRecord(place);
   const wanted = placed.some(({ kind }) => kind === 'docker') ? engineSocket : null;
   let containers: DevContainers | null = null;

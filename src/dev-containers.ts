@@ -32,6 +32,8 @@ export interface DevContainersOptions {
   readonly home: HomeLayout;
   readonly persist: string;
   readonly specs: readonly PlacedAccessory[];
+  /** Told when an image is not here yet: fetching it may take minutes. */
+  readonly onFetch: (accessory: string, image: string) => void;
 }
 
 export function openDevContainers(options: DevContainersOptions): DevContainers {
@@ -63,6 +65,8 @@ export function openDevContainers(options: DevContainersOptions): DevContainers 
   return {
     runtime,
     changed: async (workload, spec, valuesOf) => {
+      const { given } = workload.artifact;
+      if (given && 'image' in given && !(await isHere(engineSocket, given.image))) options.onFetch(spec.name, given.image);
       const inContainer = specs.some((one) => one.spec === spec && one.kind === 'docker');
       const databases = specs.filter((one) => one.spec.type === 'postgres');
       if (spec.type !== 'pgadmin' || !inContainer || databases.length === 0) return workload;
@@ -109,6 +113,15 @@ const networkTimeout = millis(60_000);
 
 interface Network {
   readonly IPAM: { readonly Config: readonly { readonly Gateway?: string }[] | null };
+}
+
+async function isHere(socket: string, image: string): Promise<boolean> {
+  const engine = openEngine(socket);
+  try {
+    return (await engine.call('GET', `/images/${encodeURIComponent(image)}/json`)).ok;
+  } finally {
+    await engine.close();
+  }
 }
 
 /** Why the engine at the socket cannot be used, or null. */

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -62,6 +63,17 @@ async function inEngine(app: string): Promise<{ containers: string[]; networks: 
   };
 }
 const nothing = { containers: [], networks: [], volumes: [] };
+
+/** What pgAdmin's container reads about the first database. */
+async function knownServer(app: string): Promise<{ readonly pid: number; readonly server: { Host: string; Port: number } }> {
+  const name = (await inEngine(app)).containers.find((one) => one.includes('dbadmin')) ?? '';
+  const { State, Config } = await ofEngine<{ State: { Pid: number }; Config: { Env: string[] } }>(`/containers${name}/json`);
+  const file = Config.Env.find((one) => one.startsWith('PGADMIN_SERVER_JSON_FILE='))?.split('=')[1] ?? '';
+  const { Servers } = JSON.parse(await readFile(`/proc/${State.Pid}/root${file}`, 'utf8')) as {
+    Servers: Record<string, { Host: string; Port: number }>;
+  };
+  return { pid: State.Pid, server: Servers['1'] ?? { Host: '', Port: 0 } };
+}
 
 /** An app's name that no other run has. */
 const newApp = (): string => `desk${process.pid}${Math.random().toString(36).slice(2, 7)}`;
@@ -191,13 +203,63 @@ describe('accessories as containers at the desk', { timeout: 180_000 }, () => {
     const folder = await makeFolder(files(app, '{ db: postgres, dbadmin: pgadmin }'), { git: false });
     const session = await start(folder, ['--runtime', 'docker']);
     await session.said(/^pgadmin is up/);
-    const name = (await inEngine(app)).containers.find((one) => one.includes('dbadmin')) ?? '';
-    const { State, Config } = await ofEngine<{ State: { Pid: number }; Config: { Env: string[] } }>(`/containers${name}/json`);
-    const file = Config.Env.find((one) => one.startsWith('PGADMIN_SERVER_JSON_FILE='))?.split('=')[1] ?? '';
-    const { Servers } = JSON.parse(await readFile(`/proc/${State.Pid}/root${file}`, 'utf8')) as {
-      Servers: Record<string, { Host: string; Port: number }>;
-    };
-    expect(Servers['1']).toMatchObject({ Host: 'db', Port: 5432, Username: 'app', MaintenanceDB: 'app' });
+    expect((await knownServer(app)).server).toMatchObject({ Host: 'db', Port: 5432, Username: 'app', MaintenanceDB: 'app' });
+  });
+
+  test('pgAdmin reaches a database that is a process of this machine, and nobody else does', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing);
+    if (!existsSync('/usr/lib/postgresql')) return ctx.skip('needs a PostgreSQL server (apt-get install postgresql)');
+    const app = newApp();
+    const folder = await makeFolder(files(app, '{ db: postgres, dbadmin: pgadmin }'), { git: false });
+    const session = await start(folder);
+    await session.said(/runs as a container: pgAdmin runs from its image/);
+    await session.said(/^pgadmin is up/);
+    const { DATABASE_URL = '' } = await variables(session.port);
+    const { port, hostname } = new URL(DATABASE_URL);
+    expect(hostname).toBe('127.0.0.1');
+    const { pid, server: known } = await knownServer(app);
+    expect(known).toMatchObject({ Port: Number(port), Username: 'app' });
+    // From inside of its network the database answers; from the machine itself the same address is closed at once.
+    const ready = ['pg_isready', '-h', known.Host, '-p', port, '-t', '10'];
+    expect(spawnSync('nsenter', ['-t', `${pid}`, '-n', ...ready]).status).toBe(0);
+    expect(spawnSync('pg_isready', ready.slice(1)).status).not.toBe(0);
+    await session.stop();
+    expect(await inEngine(app)).toEqual(nothing);
+  });
+
+  test('whose image cannot be had end the session in words, and leave nothing', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing);
+    const app = newApp();
+    const none = "{ cache: redis, thing: { type: custom, image: 'localhost:9/none:1', port: 80 } }";
+    const folder = await makeFolder(files(app, none), { git: false });
+    const env = { SIGNALBOX_DOCKER_HOST: `unix://${socket}` };
+    const ran = await startCli(['dev', folder, '--port', '0', '--runtime', 'docker'], { home, env }).done;
+    expect(ran.code).toBe(1);
+    expect(ran.err).toContain('localhost:9/none:1');
+    expect(ran.out).toContain('the engine fetches localhost:9/none:1');
+    expect(await inEngine(app)).toEqual(nothing);
+    expect(processesWith(home)).toEqual([]);
+  });
+
+  test('of two folders are apart: the end of one leaves the other alone', async (ctx) => {
+    if (missing !== null) return ctx.skip(missing);
+    const app = newApp();
+    const [one, other] = await Promise.all(
+      ['a', 'b'].map(async () =>
+        start(await makeFolder(files(app, '{ cache: redis }'), { git: false }), ['--runtime', 'docker']),
+      ),
+    );
+    await Promise.all([one?.ready(), other?.ready()]);
+    expect((await inEngine(app)).containers).toHaveLength(2);
+    await one?.stop();
+    expect((await inEngine(app)).containers).toHaveLength(1);
+    expect(redis((await variables(other?.port ?? 0))['REDIS_URL'] ?? '', 'ping')).toBe('PONG');
+    // Also a second Ctrl-C waits for that much.
+    other?.running.child.kill('SIGINT');
+    other?.running.child.kill('SIGTERM');
+    await other?.running.done;
+    expect(await inEngine(app)).toEqual(nothing);
+    expect(processesWith(home)).toEqual([]);
   });
 });
 
