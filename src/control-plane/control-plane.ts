@@ -27,6 +27,7 @@ import { createInterlock } from './interlock.ts';
 import { openPlant } from './plant.ts';
 import { createPublisher } from './publisher.ts';
 import { createReconciler } from './reconciler.ts';
+import { createRuntimeSight } from './runtime-sight.ts';
 import { createSignals, feedEvery } from './signals.ts';
 
 export interface ControlPlane {
@@ -117,11 +118,13 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     onPublished: () => reconciler.kick(),
     onFault,
   });
+  const sight = createRuntimeSight({ runtime, plant, monitor, clock, onChange: () => signals.feed() });
   const signals = createSignals({
     plant,
     clock,
     dataPlane,
     monitor,
+    sight,
     send: (rollout, events) => controller.send(rollout.id, ...events),
     onFault,
   });
@@ -160,6 +163,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
         { release, planned: rollout.plan.accessories ?? [], signal },
       ),
     untilServable,
+    isSteady: (rollout) => sight.isSteady(rollout),
     onFault,
   });
   const housekeeping = createHousekeeping({ plant, store, builder: ports.builder, clock, retention: ports.retention, onFault });
@@ -253,7 +257,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     level: (id) => monitor.level(id),
     stop: () => {
       cancelFeed();
-      for (const part of [executor, interlock, reconciler, publisher, signals, monitor, housekeeping]) part.stop();
+      for (const part of [executor, interlock, reconciler, publisher, signals, sight, monitor, housekeeping]) part.stop();
     },
   };
 }

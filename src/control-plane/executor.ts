@@ -36,6 +36,8 @@ export interface ExecutorPorts {
   readonly untilAccessories: (rollout: Rollout, release: Release, signal: AbortSignal) => Promise<Reason | null>;
   /** Waits until the release that traffic goes back to has a healthy instance of each service, for a while. */
   readonly untilServable: (rollout: Rollout, signal: AbortSignal) => Promise<void>;
+  /** False: what failed just now is the runtime's fault. */
+  readonly isSteady: (rollout: Rollout) => Promise<boolean>;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -68,9 +70,9 @@ export function createExecutor(ports: ExecutorPorts): Executor {
         return releaseCommand({ id, service: effect.service, rollout, release, signal });
       case 'smoke-candidate':
         await publisher.ensure();
-        return smoke(id, release, checksBefore(rollout, release), candidateOf(rollout, release));
+        return blamed(rollout, await smoke(id, release, checksBefore(rollout, release), candidateOf(rollout, release)));
       case 'smoke-route':
-        return smoke(id, release, rollout.plan.smoke, await routeOf(rollout, release));
+        return blamed(rollout, await smoke(id, release, rollout.plan.smoke, await routeOf(rollout, release)));
       case 'warm-up':
         await ports.untilServable(rollout, signal);
         return { type: 'warmed-up', effect: id };
@@ -151,6 +153,12 @@ export function createExecutor(ports: ExecutorPorts): Executor {
       throw new SignalboxError('ACCESSORY_UNHEALTHY', `An accessory that ${workload.service} refers to has no address.`);
     return found.env;
   };
+
+  /** A check that failed because the runtime was away is made again. @throws RUNTIME_UNAVAILABLE */
+  async function blamed(rollout: Rollout, outcome: RolloutEvent): Promise<RolloutEvent> {
+    if (outcome.type !== 'smoke-failed' || (await ports.isSteady(rollout))) return outcome;
+    throw new SignalboxError('RUNTIME_UNAVAILABLE', `${outcome.reason.message}; the runtime is away or has only just come back.`);
+  }
 
   async function smoke(
     id: string,

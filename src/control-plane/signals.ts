@@ -1,12 +1,13 @@
 import { activePhase } from '../domain/desired.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import type { Reason, ReleaseCounters, Rollout, TrafficBaseline } from '../domain/rollout/state.ts';
-import { type EnvironmentKey, millis, type ReleaseId, type RolloutId, type WorkloadId } from '../domain/values.ts';
+import { type EnvironmentKey, type Instant, millis, type ReleaseId, type RolloutId, type WorkloadId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DataPlane, TrafficStats } from '../ports/data-plane.ts';
 import type { HealthMonitor } from './commands.ts';
 import { mergeCalls } from './merge-calls.ts';
 import type { Plant } from './plant.ts';
+import type { RuntimeSight } from './runtime-sight.ts';
 
 /** Turns what is seen (health, traffic) into events of the rollouts it concerns. Levels, not edges: nothing is missed for good. */
 export interface Signals {
@@ -24,6 +25,7 @@ export interface SignalsPorts {
   readonly clock: Clock;
   readonly dataPlane: DataPlane;
   readonly monitor: HealthMonitor;
+  readonly sight: Omit<RuntimeSight, 'isSteady' | 'stop'>;
   readonly send: (rollout: Rollout, events: readonly RolloutEvent[]) => Promise<unknown>;
   readonly onFault: (error: unknown) => void;
 }
@@ -37,11 +39,15 @@ const blindAfter = 5000;
 const baselineRequests = 1000;
 const baselineAge = 7 * 24 * 3_600_000;
 
-export function createSignals({ plant, clock, dataPlane, monitor, send, onFault }: SignalsPorts): Signals {
+export function createSignals({ plant, clock, dataPlane, monitor, sight, send, onFault }: SignalsPorts): Signals {
   /** Crashes already told, by rollout and workload. */
   const crashesTold = new Map<string, number>();
-  const startsTold = new Set<string>();
+  const startsTold = new Map<string, Instant>();
   const lastReport = new Map<string, number>();
+  /** When something that would fail a rollout was first seen: it counts once the runtime was seen to be there after it. */
+  const doubts = new Map<string, Instant>();
+  /** Counts with new errors, which wait for the same. */
+  let doubted: { readonly at: Instant; readonly sums: ReadonlyMap<ReleaseId, ReleaseCounters> } | null = null;
   const history = new Map<ReleaseId, { at: number; requests: number; errors: number }[]>();
   /** The adapter counts from zero; rollouts go on from what is on record of the life before. */
   const onRecord = newestCursors(plant.rollouts());
@@ -65,6 +71,15 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
         dropped: before.dropped + c.dropped,
       });
     }
+    const errors = [...added(onRecord, sums)].some(([release, now]) => now.errors > (byRelease.get(release)?.errors ?? 0));
+    if (!errors && doubted === null) return accept(sums);
+    doubted = { at: doubted?.at ?? clock.now(), sums };
+    if (sight.wasThereAfter(doubted.at)) return accept(sums);
+    sight.ask();
+  }
+
+  function accept(sums: ReadonlyMap<ReleaseId, ReleaseCounters>): void {
+    doubted = null;
     for (const [release, now] of sums) remember(release, now);
     byRelease = added(onRecord, sums);
     feed();
@@ -94,6 +109,8 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
 
   async function tell(): Promise<void> {
     look();
+    // While the runtime is away they are taken in as well: nobody is judged by them then.
+    if (doubted && (sight.wasThereAfter(doubted.at) || plant.rollouts().some(sight.isDisturbed))) accept(doubted.sums);
     for (const rollout of plant.rollouts()) {
       const events = [...healthEvents(rollout), ...trafficEvents(rollout)];
       if (events.length > 0) await send(rollout, events).catch(onFault);
@@ -104,8 +121,8 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
   /** What was told to a rollout is of no use once it has ended, nor is the history of a release that is no longer counted. */
   function forgetEnded(): void {
     const ended = (key: string): boolean => plant.rollout((key.split(' ')[0] ?? key) as RolloutId) === undefined;
-    for (const told of [crashesTold, lastReport]) for (const key of told.keys()) if (ended(key)) told.delete(key);
-    for (const key of startsTold) if (ended(key)) startsTold.delete(key);
+    for (const told of [crashesTold, lastReport, doubts, startsTold])
+      for (const key of told.keys()) if (ended(key)) told.delete(key);
     for (const release of history.keys()) if (!byRelease.has(release)) history.delete(release);
   }
 
@@ -130,6 +147,13 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
       const unseen =
         withTraffic && rollout.kind === 'deploy' && level.recordedCrashes > (rollout.crashesAtClearance[id] ?? Infinity);
       const crashed = seen || unseen;
+      const failing = crashed || (!level.healthy && known.healthy && level.judged);
+      if (failing && !isCertain(rollout, key)) {
+        // What ends with the engine has not crashed.
+        if (sight.isDisturbed(rollout)) crashesTold.set(key, level.crashes);
+        continue;
+      }
+      doubts.delete(key);
       if (crashed) {
         const times = withTraffic ? ' while it had traffic' : ` at its start, ${level.crashes} times in a row`;
         const reason: Reason = {
@@ -145,20 +169,36 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
         const reason: Reason = { code: 'INSTANCE_UNHEALTHY', message: level.detail ?? 'not healthy', ...named };
         if (isComing(rollout, id) || (known.healthy && level.judged)) events.push({ type: 'unhealthy', workload: id, reason });
       }
-      if (phase === 'starting' && level.started && !startsTold.has(key)) {
-        startsTold.add(key);
+      if (phase !== 'starting') continue;
+      sight.askNowAndThen();
+      const startTold = startsTold.get(key);
+      // Who cannot start for lack of an engine gets the time that it takes.
+      const again = startTold !== undefined && sight.isDisturbed(rollout) && clock.now() - startTold >= quietReport;
+      if (again || (level.started && startTold === undefined)) {
+        startsTold.set(key, clock.now());
         events.unshift({ type: 'instance-started', workload: id });
       }
     }
     return events;
   }
 
-  const sees = (): boolean => clock.now() - lastSnapshot < blindAfter;
+  /** Whether a failure may be told; else the runtime is asked, and it is looked at again when that has answered. */
+  function isCertain(rollout: Rollout, key: string): boolean {
+    if (sight.isDisturbed(rollout)) return false;
+    const since = doubts.get(key) ?? clock.now();
+    if (sight.wasThereAfter(since)) return true;
+    doubts.set(key, since);
+    sight.ask();
+    return false;
+  }
+
+  const sees = (environment: EnvironmentKey): boolean =>
+    clock.now() - lastSnapshot < blindAfter && !plant.rollouts(environment).some(sight.isDisturbed);
 
   function trafficEvents(rollout: Rollout): RolloutEvent[] {
     const phase = activePhase(rollout);
     if (phase === null || phase === 'queued') return [];
-    const event = counters(rollout.environment) ?? { type: 'traffic', counts: {}, observing: sees() };
+    const event = counters(rollout.environment) ?? { type: 'traffic', counts: {}, observing: sees(rollout.environment) };
     const { observing } = event;
     const known = rollout.cursor;
     const changed = (pick: (c: ReleaseCounters) => number): boolean =>
@@ -178,7 +218,7 @@ export function createSignals({ plant, clock, dataPlane, monitor, send, onFault 
   function counters(environment: EnvironmentKey): Extract<RolloutEvent, { type: 'traffic' }> | null {
     const prefix = `${environment}/`;
     const counts = Object.fromEntries([...byRelease].filter(([id]) => id.startsWith(prefix)));
-    return Object.keys(counts).length === 0 ? null : { type: 'traffic', counts, observing: sees() };
+    return Object.keys(counts).length === 0 ? null : { type: 'traffic', counts, observing: sees(environment) };
   }
 
   return {

@@ -28,6 +28,7 @@ async function watching() {
     clock,
     dataPlane: dataPlane.port(),
     monitor,
+    sight: { ask: () => undefined, askNowAndThen: () => undefined, wasThereAfter: () => true, isDisturbed: () => false },
     send: () => Promise.resolve(),
     onFault: () => undefined,
   });

@@ -51,6 +51,8 @@ export class MachineRuntime {
   readonly runs = new Map<string, Run>();
   /** The next calls of `observe` that throw. */
   blindFor = 0;
+  /** All calls of `observe` throw until this moment: the engine is away. */
+  awayUntil = 0;
   /** Set by the data plane: why a workload may not be stopped now, or null. */
   mayStop: (workload: string) => string | null = () => null;
   readonly #time: ManualTime;
@@ -126,6 +128,7 @@ export class MachineRuntime {
         for (const instance of doomed) this.#remove(instance);
       },
       observe: async () => {
+        if (this.#time.now < this.awayUntil) throw new Error('The engine is away.');
         if (this.blindFor > 0) {
           this.blindFor -= 1;
           throw new Error('The runtime does not answer.');

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import type { ReleaseId } from '../../src/domain/values.ts';
+import { type Installation, install, web } from './plant-kit.ts';
+
+const first = 'shop-production-web-1';
+const second = 'shop-production-web-2';
+const release = 'shop/production/v2' as ReleaseId;
+
+/** A release that bakes, and an engine that ends now, takes all instances along, and is back after `ms`; they take `bootMs` more. */
+async function outage(ms: number, { bake = 60_000, bootMs = 1000 } = {}): Promise<{ box: Installation; id: string }> {
+  const box = await install();
+  await box.live();
+  const { rolloutId: id } = await box.deploy({ bake });
+  await box.reach(id, 'baking');
+  await box.time.pass(3000);
+  const until = box.time.now + ms;
+  const up = (): boolean => box.time.now >= until + bootMs;
+  for (const workload of [first, second]) box.runtime.programs.set(workload, { healthy: up });
+  box.runtime.awayUntil = until;
+  // Every request fails until the instances are back.
+  for (let at = 100; at < ms + bootMs; at += 400) box.time.after(at, () => box.dataPlane.answer(release, 10, 10));
+  return { box, id };
+}
+
+describe('an engine that ends in a bake and takes its containers along', () => {
+  it('is no fault of the release: the watch goes on when they are back', async () => {
+    const { box, id } = await outage(10_000);
+    await box.time.pass(20_000);
+    expect(box.phase(id)).toBe('baking');
+    await box.ends(id, 'succeeded');
+    await box.calm();
+  });
+
+  it('stops the clock of the watch meanwhile', async () => {
+    const { box, id } = await outage(30_000, { bake: 10_000 });
+    await box.time.pass(29_000);
+    expect(box.phase(id)).toBe('baking');
+    await box.ends(id, 'succeeded');
+  });
+
+  it('hides nothing: errors after everything is back are held against the release', async () => {
+    const { box, id } = await outage(10_000);
+    await box.time.pass(15_000);
+    for (let i = 0; i < 5; i += 1) {
+      box.dataPlane.answer(release, 40, 20);
+      await box.time.pass(300);
+    }
+    expect((await box.ends(id, 'rolled-back')).reason?.code).toBe('BAKE_FAILED');
+  });
+
+  it('does not wait for ever: a release that does not come back is undone', async () => {
+    const { box, id } = await outage(5000, { bootMs: 1_000_000, bake: 600_000 });
+    box.runtime.programs.set(first, {});
+    await box.time.pass(50_000);
+    expect(box.phase(id)).toBe('baking');
+    await box.ends(id, 'rolled-back');
+  });
+
+  it('gives a release that is being started the time that the outage takes', async () => {
+    const box = await install();
+    await box.live();
+    const until = box.time.now + 100_000;
+    box.runtime.programs.set(second, { healthy: () => box.time.now > until + 1000 });
+    const { rolloutId: id } = await box.deploy({ services: [web(2)] });
+    await box.reach(id, 'starting');
+    box.runtime.awayUntil = until;
+    await box.ends(id, 'succeeded');
+  });
+});
