@@ -173,7 +173,7 @@ describe('accessories as containers at the desk', { timeout: 180_000 }, () => {
     const folder = await makeFolder(
       files(
         app,
-        "{ mail: mailcatcher, thing: { type: custom, image: 'dpage/pgadmin4:8', port: 5050, env: { PGADMIN_LISTEN_PORT: '5050', PGADMIN_DEFAULT_EMAIL: a@b.c, PGADMIN_DEFAULT_PASSWORD: xyz } } }",
+        "{ mail: mailcatcher, thing: { type: custom, image: 'dpage/pgadmin4:8', port: 5050, persist: [/var/lib/pgadmin], env: { PGADMIN_LISTEN_PORT: '5050', PGADMIN_DEFAULT_EMAIL: a@b.c, PGADMIN_DEFAULT_PASSWORD: xyz } } }",
       ),
       { git: false },
     );
