@@ -149,3 +149,19 @@ describe('release-local addresses', () => {
       expect(await call(runtime, stranger, value)).toEqual(['refused']);
   });
 });
+
+describe('volumes', () => {
+  it('that an image asks for by itself go with their container', async () => {
+    const runtime = place.open();
+    const made = await place.artifact('healthy');
+    const workload = workloadOf({ ...made, given: { image: 'redis:7' } }, { port: 6379, run: undefined as never });
+    await runtime.ensure(workload, ensured());
+    const container = await eventually('its container', async () => (await place.containers())[0]);
+    type Mounts = { readonly Mounts: readonly { readonly Name?: string }[] };
+    const seen = await place.engine.call<Mounts>('GET', `/containers/${container.Id}/json`);
+    const names = seen.ok ? seen.body.Mounts.flatMap(({ Name }) => Name ?? []) : [];
+    expect(names).toHaveLength(1);
+    await runtime.stop(workload.id, { grace: millis(3000), epoch });
+    expect((await place.engine.call('GET', `/volumes/${names[0]}`)).status).toBe(404);
+  });
+});

@@ -79,7 +79,7 @@ export function openContainers(engine: Engine, homeId: string): Containers {
     const deadline = performance.now() + slowMs;
     for (;;) {
       const answer = await engine.call('DELETE', `/containers/${container}`, {
-        query: { force: true, v: false },
+        query: { force: true, v: true },
         timeoutMs: slowMs,
       });
       if (answer.ok || answer.status === 404) return;

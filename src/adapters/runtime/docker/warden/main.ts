@@ -23,6 +23,8 @@ const compareMs = 15_000;
 /** Containers of ours that nobody has on record are left this long to a control plane that may know them. */
 const strayMs = 120_000;
 const allGraceMs = 10_000;
+/** An engine that takes longer than this to say that it is there is away. */
+const pingMs = 3000;
 
 async function main(config: WardenConfig): Promise<void> {
   const { dir, socket, engineSocket, homeId } = config;
@@ -84,6 +86,14 @@ async function main(config: WardenConfig): Promise<void> {
   };
   const complain = (cause: unknown): void => {
     if (!isUnavailable(cause)) report(cause instanceof Error ? cause.message : String(cause));
+  };
+  const whyAway = async (): Promise<string | null> => {
+    try {
+      await engine.call('GET', '/_ping', { timeoutMs: pingMs });
+      return null;
+    } catch (cause) {
+      return cause instanceof Error ? cause.message : String(cause);
+    }
   };
   const known = (): Set<string> =>
     new Set([...[...instances.values()].map(({ record }) => record.spec.name), ...runs.records().map(({ spec }) => spec.name)]);
@@ -178,9 +188,11 @@ async function main(config: WardenConfig): Promise<void> {
       await sweepVolumes(engine, homeId).catch(complain);
       return null;
     },
-    list: () => {
+    list: async () => {
       for (const instance of instances.values()) instance.look();
-      return { trouble, instances: [...instances.values()].map((instance) => instance.state()), runs: runs.list() };
+      // An engine that has just ended may not have been missed yet.
+      const away = trouble ?? (await whyAway());
+      return { trouble: away, instances: [...instances.values()].map((instance) => instance.state()), runs: runs.list() };
     },
     memory: async () => {
       const running = [...instances.entries()].flatMap(([id, instance]) => {
