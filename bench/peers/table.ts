@@ -1,3 +1,4 @@
+import { defaultEdge, type EdgeSpec } from '../../src/domain/edge.ts';
 import type { RouteTable } from '../../src/domain/route-table.ts';
 import {
   type AppName,
@@ -32,7 +33,14 @@ export function tableOf(spec: TableSpec): RouteTable {
       key: `${app}/production` as EnvironmentKey,
       app,
       environment: 'production' as EnvironmentName,
-      arms: [{ release, weight: 10_000, role: 'stable' as const }],
+      arms: [
+        {
+          release,
+          weight: 10_000,
+          role: 'stable' as const,
+          edge: { web: defaultEdge } as Readonly<Record<ServiceName, EdgeSpec>>,
+        },
+      ],
       routes: [{ host, path: '/', stripPath: false, service: 'web' as ServiceName, pools: { [release]: pool } }],
       mode: { kind: 'open' as const },
       candidateToken: `token-of-${app}`,
