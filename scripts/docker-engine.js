@@ -108,6 +108,7 @@ export async function launch(places, args = []) {
   });
   ended.catch(() => {});
   await Promise.race([ended, untilAnswers(places)]);
+  child.removeAllListeners('exit');
   child.unref();
 }
 

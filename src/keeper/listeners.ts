@@ -41,10 +41,11 @@ export function openListeners(file: string, inherited: readonly InheritedListene
     handles.set(listener.name, handle);
     held.set(listener.name, listener);
   };
+  const deadline = performance.now() + dyingMs;
   for (const listener of remembered) {
     if (held.has(listener.name)) continue;
     try {
-      for (const opened of open([listener])) keep(opened);
+      for (const opened of openBy(deadline, listener)) keep(opened);
     } catch (cause) {
       if (!(cause instanceof WireError)) throw cause;
       process.stderr.write(`${cause.message}\n`);
@@ -74,6 +75,24 @@ export function openListeners(file: string, inherited: readonly InheritedListene
  */
 const ourPorts = { from: 10_000, to: 19_999 };
 const mostDraws = 100;
+
+/**
+ * How long a start waits for ports of before that are taken, ms. Killed workers hold them until the last of their threads has ended, and
+ * a keeper that gave up would leave the port closed until somebody declares it again.
+ */
+const dyingMs = 2000;
+
+function openBy(deadline: number, listener: ListenRequest): Opened[] {
+  for (;;) {
+    try {
+      return open([listener]);
+    } catch (cause) {
+      if (!(cause instanceof WireError) || cause.code !== 'PORT_TAKEN' || performance.now() > deadline) throw cause;
+      // Nothing else is under way in a keeper that has just begun.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
+  }
+}
 
 /** All or none. */
 function openAnew(requests: readonly ListenRequest[]): Opened[] {

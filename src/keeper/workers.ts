@@ -53,6 +53,8 @@ type WorkerControl = WireClient<WorkerMethods, Events>;
 const backoff = { firstMs: 100, mostMs: 500, stableMs: 2000 };
 const logBytes = 10 * 1024 * 1024;
 const readyMs = 5000;
+const helloMs = 1000;
+const killMs = 1000;
 /** How long a worker that is exchanged or no longer wanted may take to finish. */
 const exchangeGraceMs = 10_000;
 /** All that a worker needs of an environment. */
@@ -177,7 +179,9 @@ export function openWorkers(options: WorkersOptions): Workers {
     workers.delete(worker.spec.name);
     worker.state = 'stopped';
     save();
-    if (worker.process && isAlive(worker.process)) await retire(worker.process, await controlOf(worker.spec), graceMs);
+    if (worker.process && isAlive(worker.process)) {
+      await retire(worker.process, await controlOf(worker.spec, worker.process, graceMs), graceMs);
+    }
     bounds.unwatch(worker.spec.logFile);
     publish(stateOf(worker));
   };
@@ -187,8 +191,12 @@ export function openWorkers(options: WorkersOptions): Workers {
     if (!worker) return list();
     clearTimeout(worker.timer);
     const former = worker.process;
+    // Its end is ours from here on, and starts nothing.
+    worker.process = null;
     // Connected before the new one takes the socket's name.
-    const control = former && isAlive(former) ? await controlOf(worker.spec) : null;
+    const control = former && isAlive(former) ? await controlOf(worker.spec, former, graceMs) : null;
+    // One that does not answer may be about to: it would take the socket from its successor, which nobody could reach then.
+    if (former && !control) await kill(former);
     worker.quickEnds = 0;
     worker.restarts += 1;
     launch(worker);
@@ -244,17 +252,29 @@ const launchedAs = ({ program, config, nodeArgs }: WorkerSpec, held: readonly In
 async function ready(worker: Worker): Promise<void> {
   const deadline = performance.now() + readyMs;
   while (performance.now() < deadline) {
-    const control = await controlOf(worker.spec);
-    const hello = await control?.call('hello', {}, 1000).catch(() => null);
+    const control = worker.process && (await controlOf(worker.spec, worker.process, 0));
     control?.close();
-    if (hello && hello.pid === worker.process?.pid) return;
+    if (control) return;
     await wait(20);
   }
 }
 
-async function controlOf({ config }: WorkerSpec): Promise<WorkerControl | null> {
+/** Null when this very process does not answer: within `helloMs`, or as long as what it has in flight is worth waiting for. */
+async function controlOf({ config }: WorkerSpec, { pid }: ProcessIdentity, graceMs: number): Promise<WorkerControl | null> {
   const { controlSocket } = config;
-  return typeof controlSocket === 'string' ? connectWire<WorkerMethods, Events>(controlSocket).catch(() => null) : null;
+  if (typeof controlSocket !== 'string') return null;
+  const control = await connectWire<WorkerMethods, Events>(controlSocket).catch(() => null);
+  const hello = await control?.call('hello', {}, Math.max(helloMs, Math.min(graceMs, readyMs))).catch(() => null);
+  if (hello?.pid === pid) return control;
+  control?.close();
+  return null;
+}
+
+/** Resolves when it has ended, or after `killMs`: what hangs in the kernel is no reason to serve nobody. */
+async function kill(target: ProcessIdentity): Promise<void> {
+  send(target, 'SIGKILL');
+  const deadline = performance.now() + killMs;
+  while (isAlive(target) && performance.now() < deadline) await wait(5);
 }
 
 function send(target: ProcessIdentity, signal: 'SIGTERM' | 'SIGKILL'): void {

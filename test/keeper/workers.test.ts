@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { Agent, createServer, request } from 'node:http';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { Agent, createServer, request, type Server } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KeeperClient } from '../../src/keeper/client.ts';
 import type { WorkerSpec, WorkerState } from '../../src/keeper/protocol.ts';
+import { connectWire } from '../../src/wire/client.ts';
 import { type Home, makeHome, processIsThere, until, withVariable } from './harness.ts';
 
 let home: Home;
@@ -50,6 +51,14 @@ function get(port: number, path = '/', agent: Agent | false = false): Promise<An
     call.end();
   });
 }
+
+/** Undefined when the port is not free. */
+const listeningOn = (port: number): Promise<Server | undefined> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
 
 const only = async (client: KeeperClient): Promise<WorkerState> => {
   const state = (await client.call('list', {})).workers[0];
@@ -101,6 +110,23 @@ describe('listeners', () => {
     process.kill(pid, 'SIGKILL');
     await until('the worker to be gone', () => !processIsThere(pid));
     await home.connect();
+    expect((await get(port)).pid).not.toBe(pid);
+  });
+
+  it('are opened as soon as a program that still holds their port has ended', async () => {
+    const keeper = await home.connect();
+    const port = await serve(keeper, worker('w1'));
+    const { pid } = await get(port);
+    keeper.close();
+    await home.killKeeper();
+    process.kill(pid, 'SIGKILL');
+    await until('the worker to be gone', () => !processIsThere(pid));
+    // As a process that was killed does while its last threads end.
+    const dying = await until('its port to be had', () => listeningOn(port));
+    const connected = home.connect();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    dying.close();
+    await connected;
     expect((await get(port)).pid).not.toBe(pid);
   });
 
@@ -179,6 +205,26 @@ describe('workers', () => {
     expect(served).toBeGreaterThan(20);
     expect((await slow).pid).toBe(pid);
     expect((await get(port)).generation).toBe(2);
+  });
+
+  it('that are replaced while a former one still starts are reached at once: it never takes the place of its successor', async () => {
+    const slowOnce = join(home.dir, 'slow');
+    const keeper = await home.connect();
+    const port = await serve(keeper, worker('w1', { slowOnce }));
+    const { pid } = await get(port);
+    writeFileSync(slowOnce, '');
+    process.kill(pid, 'SIGKILL');
+    // It was started again by itself, and has not yet said that it is there.
+    await until('the next one to start', () => !existsSync(slowOnce));
+    const asked = performance.now();
+    const { workers } = await keeper.call('replace-worker', { epoch: 1, name: 'w1', graceMs: 0 });
+    expect(performance.now() - asked).toBeLessThan(2500);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const control = await connectWire<{ hello: { params: Record<string, never>; result: { pid: number } } }, never>(
+      join(home.launch.proxyDir, 'w1.sock'),
+    );
+    expect((await control.call('hello', {})).pid).toBe(workers[0]?.pid);
+    control.close();
   });
 
   it('that are no longer declared are ended', async () => {

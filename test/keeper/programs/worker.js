@@ -1,6 +1,6 @@
 // Stands in for a proxy worker: serves HTTP on its inherited listeners and answers the control methods that the keeper uses.
 import { spawn } from 'node:child_process';
-import { openSync, renameSync } from 'node:fs';
+import { openSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createControl } from 'node:net';
 
@@ -51,4 +51,22 @@ const control = createControl((socket) => {
   });
 });
 const draft = `${config.controlSocket}.${process.pid}`;
-control.listen(draft, () => renameSync(draft, config.controlSocket));
+const serveControl = () => control.listen(draft, () => renameSync(draft, config.controlSocket));
+/** Whoever takes the file away is the slow one: it takes the socket's place just after the next one did. */
+const slow = () => {
+  try {
+    unlinkSync(config.slowOnce ?? '');
+    return true;
+  } catch {
+    return false;
+  }
+};
+if (slow()) {
+  process.on('SIGTERM', () => {});
+  const before = statSync(config.controlSocket).ino;
+  const look = setInterval(() => {
+    if (statSync(config.controlSocket).ino === before) return;
+    clearInterval(look);
+    serveControl();
+  }, 1);
+} else serveControl();
