@@ -17,6 +17,8 @@ export interface ProcessStat {
   readonly state: string;
   readonly group: number;
   readonly session: number;
+  /** Also those that are just ending. */
+  readonly threads: number;
   readonly startTime: number;
 }
 
@@ -41,12 +43,16 @@ export function readStat(pid: number): ProcessStat | null {
     state: fields[0] ?? 'X',
     group: Number(fields[2]),
     session: Number(fields[3]),
+    threads: Number(fields[17]),
     startTime: Number(fields[19]),
   };
 }
 
-/** A zombie has ended: it holds no port, file or memory, and `kill` cannot remove it. */
-export const hasEnded = (stat: ProcessStat): boolean => stat.state === 'Z' || stat.state === 'X';
+/**
+ * A zombie has ended: it holds no port, file or memory, and `kill` cannot remove it. Its first thread alone is no zombie: while another
+ * one goes on, or is still ending, everything is held.
+ */
+export const hasEnded = ({ state, threads }: ProcessStat): boolean => state === 'X' || (state === 'Z' && threads <= 1);
 
 export function identify(pid: number): ProcessIdentity | null {
   const stat = readStat(pid);

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type KeeperClient, openKeeperClient } from '../../src/keeper/client.ts';
 import type { KeeperLaunch } from '../../src/keeper/launch.ts';
-import { environmentValue, livingProcesses, markerName, readStat } from '../../src/keeper/processes.ts';
+import { environmentValue, hasEnded, livingProcesses, markerName, readStat } from '../../src/keeper/processes.ts';
 import type { InstanceState, LaunchSpec, RunSpec } from '../../src/keeper/protocol.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -30,7 +30,7 @@ export async function until<T>(
 
 export const processIsThere = (pid: number): boolean => {
   const stat = readStat(pid);
-  return stat !== null && stat.state !== 'Z' && stat.state !== 'X';
+  return stat !== null && !hasEnded(stat);
 };
 
 export interface Home {

@@ -196,6 +196,22 @@ describe('stopping instances', () => {
     }
   });
 
+  it('a process whose first thread has ended is there as long as another one goes on: it still holds its ports', async (ctx) => {
+    const code = `
+import ctypes, os, threading, time
+threading.Thread(target=lambda: (time.sleep(1), os._exit(0))).start()
+print(os.getpid(), flush=True)
+ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)`;
+    const process = spawn('python3', ['-c', code], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const started = await Promise.race([once(process.stdout, 'data'), once(process, 'error')]);
+    if (started[0] instanceof Error) return ctx.skip('it needs python3: apt-get install python3');
+    const pid = Number(String(started[0]));
+    await until('its first thread to end', () => readStat(pid)?.state === 'Z');
+    const identity = identify(pid);
+    expect(identity).not.toBeNull();
+    await until('the whole of it to end', () => identify(pid) === null);
+  });
+
   it('stopping an unknown instance is done at once', async () => {
     const keeper = await home.connect();
     expect(await keeper.call('stop', { epoch: 1, id: 'nobody.1', graceMs: 5000 })).toEqual({ exit: null });

@@ -109,7 +109,7 @@ describe('listeners', () => {
     await home.killKeeper();
     process.kill(pid, 'SIGKILL');
     await until('the worker to be gone', () => !processIsThere(pid));
-    await home.connect();
+    await (await home.connect()).call('hello', { epoch: 1 });
     expect((await get(port)).pid).not.toBe(pid);
   });
 
@@ -126,7 +126,7 @@ describe('listeners', () => {
     const connected = home.connect();
     await new Promise((resolve) => setTimeout(resolve, 500));
     dying.close();
-    await connected;
+    await (await connected).call('hello', { epoch: 1 });
     expect((await get(port)).pid).not.toBe(pid);
   });
 
