@@ -71,7 +71,8 @@ async function freezeImage(service: ServiceSpec, question: ImageQuestion): Promi
   return {
     recipe: { dockerfile: { text }, context: said.context ?? context, ...target },
     inputs,
-    ownCommand: false,
+    // Made from `run`, without a package manager that the image need not have.
+    ownCommand: true,
     ...port,
   };
 }

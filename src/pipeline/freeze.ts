@@ -13,6 +13,8 @@ import { buildInputs } from './inputs.ts';
 export interface FreezeFacts {
   /** Service -> paths that belong to its build. */
   readonly inputs: Readonly<Record<string, readonly string[]>>;
+  /** Why services with a folder of their own are built from the whole repository, in sentences for people. */
+  readonly notes?: readonly string[];
   /** Path -> hash of its tree or blob in the commit; null: not there. */
   readonly trees: Readonly<Record<string, string | null>>;
   /** Program -> version on the machine that builds. */
@@ -33,7 +35,12 @@ export interface FreezeSources {
 export async function gatherFacts(view: EnvironmentView, sha: string, from: FreezeSources): Promise<FreezeFacts> {
   const commit = commitReader(view.app, sha, from.source);
   const inputs: Record<string, readonly string[]> = {};
-  for (const service of view.services) inputs[service.name] = await buildInputs(service, commit);
+  const wholes = new Map<string, string>();
+  for (const service of view.services) {
+    const { paths, whole } = await buildInputs(service, commit);
+    inputs[service.name] = paths;
+    if (whole !== undefined) wholes.set(service.name, whole);
+  }
   if (from.images === undefined) refuseContainersOnly(view);
   const images = from.images && (await freezeImages({ view, commit, inputs, ...from.images }));
   for (const [name, image] of Object.entries(images ?? {})) inputs[name] = 'given' in image ? [] : image.inputs;
@@ -42,7 +49,13 @@ export async function gatherFacts(view: EnvironmentView, sha: string, from: Free
   // What is built inside a container asks nothing of this machine.
   const here = view.services.filter((service) => service.build !== undefined && images?.[service.name] === undefined);
   const programs = [...new Set(here.flatMap((service) => service.toolchain))].sort();
-  return { inputs, trees, toolchains: await from.versions(programs), ...(images === undefined ? {} : { images }) };
+  const notes = [...wholes]
+    .filter(([name]) => inputs[name]?.includes('.') === true)
+    .map(
+      ([name, why]) =>
+        `every change of the repository builds ${name} anew: ${why}. \`inputs\` of ${name} say what belongs to it beside its folder`,
+    );
+  return { inputs, notes, trees, toolchains: await from.versions(programs), ...(images === undefined ? {} : { images }) };
 }
 
 export const commitReader = (app: AppName, sha: string, source: Pick<Source, 'readFile' | 'list'>): CommitReader => ({

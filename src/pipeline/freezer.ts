@@ -38,7 +38,8 @@ export function createFreezer({ source, builder, loadSpec, versions, images }: F
       const view = resolveEnvironment(whole, request.environment);
       refuseMissingVariables(view);
       const from = { source, versions, ...(images === undefined ? {} : { images: { freezing: images, detected, spec: whole } }) };
-      const services = freezeRelease(view, await gatherFacts(view, request.sha, from));
+      const facts = await gatherFacts(view, request.sha, from);
+      const services = freezeRelease(view, facts);
       const cached = new Set<BuildKey>();
       for (const s of services) if (await builder.has(request.app, s.build)) cached.add(s.build.key);
       return {
@@ -48,7 +49,7 @@ export function createFreezer({ source, builder, loadSpec, versions, images }: F
         strategy: view.strategy,
         subject: version.subject,
         cached,
-        notes: [...notes, ...overlaps(services)],
+        notes: [...notes, ...(facts.notes ?? []), ...overlaps(services)],
       };
     },
   };

@@ -79,6 +79,7 @@ describe('what belongs to a build', () => {
     if (service === undefined) throw new Error('a service was expected');
     return buildInputs(service, memoryReader(files));
   };
+  const pathsOf = async (...given: Parameters<typeof inputsOf>) => (await inputsOf(...given)).paths;
   const own = {
     'apps/web/package.json': '{"name":"web","dependencies":{"ui":"*"}}',
     'apps/web/src/a.ts': "import './b'; import '../c';",
@@ -96,11 +97,11 @@ describe('what belongs to a build', () => {
   };
 
   test('is the folder alone when nothing in it points outside', async () => {
-    expect(await inputsOf(own)).toEqual(['apps/web']);
+    expect(await pathsOf(own)).toEqual(['apps/web']);
   });
 
   test('in a workspace: the packages it needs, the manifests of the others and the files at the root', async () => {
-    expect(await inputsOf(workspace)).toEqual([
+    expect(await pathsOf(workspace)).toEqual([
       'README.md',
       'apps/web',
       'package-lock.json',
@@ -117,7 +118,7 @@ describe('what belongs to a build', () => {
     ['a dependency', { 'apps/web/package.json': '{"dependencies":{"x":"file:../../x"}}' }],
     ['steps of a path function', { 'apps/web/a.js': "path.join(__dirname, '..', '..', 'shared')" }],
   ])('is the whole repository when %s points outside', async (_, files) => {
-    expect(await inputsOf({ ...own, ...files })).toEqual(['.']);
+    expect(await pathsOf({ ...own, ...files })).toEqual(['.']);
   });
 
   test('is the whole repository when a command works beyond its folder', async () => {
@@ -128,10 +129,45 @@ describe('what belongs to a build', () => {
         'signalbox.yaml': 'services:\n  web: { path: apps/web, build: cd ../.. && make, run: x, route: / }\n',
       }),
     );
-    expect(await buildInputs(Object.values(spec.services)[0] ?? (undefined as never), memoryReader(files))).toEqual(['.']);
+    expect(await buildInputs(Object.values(spec.services)[0] ?? (undefined as never), memoryReader(files))).toEqual({
+      paths: ['.'],
+      whole: 'its command "cd ../.. && make" works beyond its folder (..)',
+    });
+  });
+
+  test('says which file led to the whole repository', async () => {
+    const found = await inputsOf({ ...own, 'apps/web/src/a.ts': "import x from '../../../shared/x';" });
+    expect(found.whole).toBe('apps/web/src/a.ts names ../../../shared/x');
+  });
+
+  test.each([
+    [
+      'a path that is nobody’s',
+      { 'apps/web/test/attack.test.ts': "expect(get('../../../etc/passwd')).toBe(404); read('../../..');" },
+    ],
+    ['a file that it reads', { 'apps/web/src/a.spec.ts': "readFileSync('../../../shared/x.json')", 'shared/x.json': '' }],
+    ['an import of what is not there', { 'apps/web/src/__tests__/a.js': "vi.mock('../../../../shared/x')" }],
+  ])('does not grow by what a test names: %s', async (_, files) => {
+    expect(await inputsOf({ ...own, ...files })).toEqual({ paths: ['apps/web'] });
+  });
+
+  test.each([
+    [
+      'it imports what is there, which a compiler of everything needs',
+      { 'apps/web/test/a.test.ts': "import x from '../../../shared/x.js';", 'shared/x.ts': '' },
+    ],
+    [
+      'the build runs the tests',
+      {
+        'apps/web/package.json': '{"name":"web","scripts":{"build":"vitest run && tsc"}}',
+        'apps/web/test/a.test.ts': "readFileSync('../../../shared/x.json')",
+      },
+    ],
+  ])('grows by a test where %s', async (_, files) => {
+    expect((await inputsOf({ ...own, ...files })).paths).toEqual(['.']);
   });
 
   test('is what the file says, with the folder itself', async () => {
-    expect(await inputsOf(own, ', inputs: [shared, apps/web/src]')).toEqual(['apps/web', 'shared']);
+    expect(await pathsOf(own, ', inputs: [shared, apps/web/src]')).toEqual(['apps/web', 'shared']);
   });
 });

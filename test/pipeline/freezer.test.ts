@@ -66,6 +66,17 @@ services:
     expect(await notesOf({ ...twoServices('/'), 'signalbox.yaml': file })).toEqual([]);
   });
 
+  test('that every change of the repository builds a service anew, with the file that led there', async () => {
+    const notes = await notesOf({
+      'signalbox.yaml': 'app: shop\nservices:\n  web: { path: web, build: npm ci, run: node server.js, route: / }\n',
+      'web/server.js': "require('../shared/names');\n",
+      'shared/names.js': '',
+    });
+    expect(notes).toEqual([
+      'every change of the repository builds web anew: web/server.js names ../shared/names. `inputs` of web say what belongs to it beside its folder',
+    ]);
+  });
+
   test('a database file in the folder of the code, which no release would find again', async () => {
     const notes = await notesOf({
       'package.json': '{"scripts":{"start":"node server.js"}}',
