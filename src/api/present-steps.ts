@@ -1,6 +1,6 @@
 import { fullWeight } from '../domain/rollout/plan.ts';
 import { isTerminal, type Phase, type Rollout } from '../domain/rollout/state.ts';
-import type { WallTime } from '../domain/values.ts';
+import { durationText, type WallTime } from '../domain/values.ts';
 import type { RolloutBody } from './contract.ts';
 
 /** When a rollout entered a phase. */
@@ -118,7 +118,12 @@ function shifting({ plan, step, stepServed }: Rollout): readonly Row[] {
 /** The route is checked while the bake's clock runs already; a bake whose route check fails never comes to its own. */
 function baking({ plan, routeSmokePassed }: Rollout): readonly Row[] {
   const checked = plan.smoke.length === 0 || routeSmokePassed;
-  const bake: Row = { name: `bake ${seconds(plan.bake)}`, phase: 'baking', now: checked ? 'running' : 'waiting', alone: true };
+  const bake: Row = {
+    name: `bake ${durationText(plan.bake)}`,
+    phase: 'baking',
+    now: checked ? 'running' : 'waiting',
+    alone: true,
+  };
   if (plan.smoke.length === 0) return [bake];
   return [{ name: 'check the route', phase: 'baking', now: checked ? 'done' : 'running' }, bake];
 }
@@ -150,6 +155,3 @@ function phaseLength(of: { phases: readonly PhaseMark[]; phase: Phase; now: Wall
   if (begun === undefined) return null;
   return Math.max(0, (of.phases[at + 1]?.at ?? of.now) - begun.at);
 }
-
-const seconds = (ms: number): string =>
-  ms % 60_000 === 0 && ms > 0 ? `${ms / 60_000}m` : ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AccessoryBody, AccessoryStatusBody, StatusBody } from '../api/contract.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
-import { plain, table } from './format.ts';
+import { plain, restarts, table } from './format.ts';
 import type { Invocation } from './invocation.ts';
 import { environmentPath } from './paths.ts';
 import type { Paint } from './terminal.ts';
@@ -60,14 +60,15 @@ async function list(invocation: Invocation, app: string): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-export const describeAccessories = (all: readonly AccessoryStatusBody[], paint: Paint): readonly string[] =>
+/** `width`: of the names at the least. */
+export const describeAccessories = (all: readonly AccessoryStatusBody[], paint: Paint, width = 0): readonly string[] =>
   table(
     all.map((one) => [
-      `  ${one.name}`,
+      `  ${one.name.padEnd(width)}`,
       one.what,
       one.healthy ? paint.green('healthy') : paint.yellow(one.state === 'running' ? 'not healthy' : one.state),
       one.address ?? '',
-      one.restarts === 0 ? '' : `${one.restarts} restarts`,
+      restarts(one.restarts),
       one.memoryMb === null ? '' : `${one.memoryMb} MiB`,
       one.fault === undefined ? '' : plain(one.fault),
     ]),
@@ -86,6 +87,6 @@ async function password(invocation: Invocation, app: string, name: string): Prom
     throw cause;
   });
   terminal.result({ app, environment, accessory: name, password: secret });
-  terminal.say(secret);
+  terminal.quote(secret);
   return exitCodes.done;
 }

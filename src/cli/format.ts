@@ -21,15 +21,20 @@ export function ago(iso: string, now: number): string {
 /** Columns as wide as their widest cell, two spaces apart; those that are empty throughout are left out. */
 export function table(rows: readonly (readonly string[])[]): readonly string[] {
   const widths: number[] = [];
-  for (const row of rows) for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  for (const row of rows)
+    for (const [index, cell] of row.entries())
+      widths[index] = Math.max(widths[index] ?? 0, stripVTControlCharacters(cell).length);
   return rows.map((row) =>
     row
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .map((cell, index) => cell + ' '.repeat(Math.max(0, (widths[index] ?? 0) - stripVTControlCharacters(cell).length)))
       .filter((_, index) => widths[index] !== 0)
       .join('  ')
       .trimEnd(),
   );
 }
+
+/** Nothing where there were none. */
+export const restarts = (times: number): string => (times === 0 ? '' : `${times} ${times === 1 ? 'restart' : 'restarts'}`);
 
 export const percent = (share: number): string => `${Number(share.toFixed(2))}%`;
 

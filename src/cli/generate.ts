@@ -144,7 +144,7 @@ function showDiff(terminal: Invocation['terminal'], path: string, lines: readonl
   terminal.say(paint.bold(path));
   for (const line of lines) {
     const text = plain(line);
-    terminal.say(line.startsWith('+') ? paint.green(text) : line.startsWith('-') ? paint.red(text) : text);
+    terminal.quote(line.startsWith('+') ? paint.green(text) : line.startsWith('-') ? paint.red(text) : text);
   }
 }
 

@@ -26,7 +26,7 @@ export async function logs(invocation: Invocation, service: string | undefined, 
     return `${environmentPath(app, environment)}/logs?${query.toString()}`;
   };
   const show = ({ service: name, instance, text }: LogBody): void =>
-    terminal.say(`${terminal.paint.cyan(`${name}.${instance.slice(instance.lastIndexOf('.') + 1)}`)} ${plain(text)}`);
+    terminal.quote(`${terminal.paint.cyan(`${name}.${instance.slice(instance.lastIndexOf('.') + 1)}`)} ${plain(text)}`);
   if (follow)
     return untilInterrupted(async (signal) => {
       for await (const { event, data } of resumeStream(api, { path, signal })) {

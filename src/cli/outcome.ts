@@ -90,7 +90,12 @@ export function describeOutcome(body: RolloutBody, paint: Paint): readonly strin
 function explain(body: RolloutBody): readonly string[] {
   const { reason } = body;
   if (reason === undefined) return [];
-  const where = reason.service === undefined ? '' : `${reason.service}: `;
+  const isNamed =
+    reason.service === undefined ||
+    plain(reason.message)
+      .split(/[^\w-]+/)
+      .includes(reason.service);
+  const where = isNamed ? '' : `${reason.service}: `;
   const log = reason.log ?? [];
   const hint = logHint(log);
   return [

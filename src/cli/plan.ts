@@ -20,7 +20,9 @@ export async function plan(invocation: Invocation, folder: string | undefined, o
   const preview = await api.post<PlanBody>(`${environmentPath(app, environment)}/plan`, body);
   terminal.result({ app, environment, ...preview });
   terminal.say(paint.bold(`A deploy would make ${preview.release} of ${app}/${environment}:`));
-  for (const [index, operation] of preview.operations.entries()) terminal.say(`  ${index + 1}. ${plain(operation)}`);
+  const digits = String(preview.operations.length).length;
+  for (const [index, operation] of preview.operations.entries())
+    terminal.say(`  ${String(index + 1).padStart(digits)}. ${plain(operation)}`);
   terminal.say(`memory: ${memoryLine(preview.memory)}`);
   for (const note of preview.notes) terminal.say(`${paint.yellow('note:')} ${plain(note)}`);
   if (preview.refused === undefined) return exitCodes.done;
@@ -29,6 +31,10 @@ export async function plan(invocation: Invocation, folder: string | undefined, o
 }
 
 function memoryLine({ neededMb, availableMb, warmMb }: PlanBody['memory']): string {
-  const amount = (mb: number | null): string => (mb === null ? 'an unknown amount' : `${Math.round(mb)} MiB`);
-  return `needs ${amount(neededMb)}, of which ${amount(warmMb)} keep the old release warm; ${amount(availableMb)} available`;
+  const needs = neededMb === null ? 'needs what is not known before it has run once' : `needs ${mebibytes(neededMb)}`;
+  const warm =
+    warmMb === 0 ? '' : `, of which ${warmMb === null ? 'an unknown amount' : mebibytes(warmMb)} keep the old release warm`;
+  return `${needs}${neededMb === null ? '' : warm}; ${availableMb === null ? 'an unknown amount' : mebibytes(availableMb)} available`;
 }
+
+const mebibytes = (mb: number): string => `${Math.round(mb)} MiB`;

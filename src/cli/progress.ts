@@ -19,6 +19,8 @@ export interface ProgressFacts {
   readonly tick: number;
 }
 
+/** Shorter than this a step was not watched. */
+const leastSeenMs = 50;
 const spinner = ['◐', '◓', '◑', '◒'] as const;
 
 /** The block that is drawn again and again while a person watches. Pure: what it shows is what it is given. */
@@ -26,7 +28,8 @@ export function renderProgress(facts: ProgressFacts, paint: Paint): readonly str
   const { body, columns } = facts;
   const width = Math.max(16, ...body.steps.map((step) => step.name.length));
   const lines = [headline(body, paint), ...body.steps.map((step) => `  ${stepLine({ step, width, facts }, paint)}`)];
-  if (body.weights.length > 0) lines.push('', `  traffic   ${trafficBar(body, Math.min(40, Math.max(10, columns - 40)), paint)}`);
+  lines.push('');
+  if (body.weights.length > 0) lines.push(`  traffic   ${trafficBar(body, Math.min(40, Math.max(10, columns - 40)), paint)}`);
   const { served, dropped } = body.requests;
   const drops = dropped === 0 ? '0 dropped' : paint.red(`${dropped} dropped`);
   lines.push(`  requests  ${served} served, ${drops}`, `  elapsed   ${duration(facts.elapsedMs)}`);
@@ -46,7 +49,9 @@ export function headline(body: RolloutBody, paint: Paint): string {
 
 function stepLine({ step, width, facts }: { step: Step; width: number; facts: ProgressFacts }, paint: Paint): string {
   const name = step.name.padEnd(width);
-  const length = step.durationMs ?? facts.running.get(step.name);
+  const seen = facts.running.get(step.name) ?? 0;
+  // What is over as soon as it is looked at was done beside other steps: how long that took was not seen.
+  const length = step.durationMs ?? (step.state === 'done' && seen < leastSeenMs ? undefined : seen);
   const time = length === undefined ? '' : `  ${duration(length)}`;
   switch (step.state) {
     case 'done':

@@ -121,7 +121,8 @@ function liveView(terminal: Terminal): View {
       draw();
     },
     onLine({ service, line: text }) {
-      line = `${service} | ${plain(text)}`;
+      const said = plain(text);
+      if (said.trim() !== '') line = `${service} | ${said}`;
     },
     onLost() {
       lost = true;

@@ -2,7 +2,7 @@ import type { CertificatesBody, EnvironmentStatusBody, StatusBody } from '../api
 import { describeAccessories } from './accessories.ts';
 import { warnOfCertificates } from './describe-certificates.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
-import { percent, plain, table } from './format.ts';
+import { percent, plain, restarts, table } from './format.ts';
 import type { Invocation } from './invocation.ts';
 import type { Paint } from './terminal.ts';
 import { whichApp } from './which-app.ts';
@@ -53,12 +53,17 @@ function describeEnvironment(one: EnvironmentStatusBody, paint: Paint): readonly
   const split =
     one.weights.length > 1 ? `  ${one.weights.map((weight) => `${weight.release} ${percent(weight.percent)}`).join(', ')}` : '';
   const mode = one.traffic === 'open' ? '' : paint.yellow(`  traffic: ${one.traffic}`);
+  const width = Math.max(
+    0,
+    ...one.services.map(({ service }) => service.length),
+    ...one.accessories.map(({ name }) => name.length),
+  );
   const rows = one.services.map((service) => [
-    `  ${service.service}`,
+    `  ${service.service.padEnd(width)}`,
     service.release,
     service.kind,
     service.kind === 'static' ? 'files' : `${service.running}/${service.declared} running`,
-    service.restarts === 0 ? '' : `${service.restarts} restarts`,
+    restarts(service.restarts),
     service.memoryMb === null ? '' : `${service.memoryMb} MiB`,
     service.fault === undefined ? '' : plain(service.fault),
   ]);
@@ -67,7 +72,7 @@ function describeEnvironment(one: EnvironmentStatusBody, paint: Paint): readonly
     `${paint.bold(`${one.app}/${one.environment}`)}  ${one.release ?? 'no release yet'}${proof}${split}${mode}`,
     ...one.urls.map((url) => `  ${paint.cyan(url)}`),
     ...table(rows),
-    ...describeAccessories(one.accessories, paint),
+    ...describeAccessories(one.accessories, paint, width),
     ...(rollout === null
       ? []
       : [

@@ -1,4 +1,5 @@
 import { createColors } from 'picocolors';
+import { fold } from './fold.ts';
 
 /** Where a verb speaks. With `--json`, standard output carries JSON and nothing else. */
 export interface Terminal {
@@ -9,8 +10,10 @@ export interface Terminal {
   readonly columns: () => number;
   readonly rows: () => number;
   readonly paint: Paint;
-  /** A line for people on standard output; dropped with `--json`. */
+  /** A line for people on standard output, broken between words where a terminal is too narrow for it; dropped with `--json`. */
   say(text: string): void;
+  /** The same for what is to be shown to the letter: lines of others, differences between files. */
+  quote(text: string): void;
   /** A remark beside the result, on standard error; dropped with `--json`. */
   note(text: string): void;
   /** The result for scripts, one line; dropped without `--json`. */
@@ -37,9 +40,13 @@ export function openTerminal({ json, color, out, err }: TerminalOptions): Termin
     columns: () => out.columns ?? 80,
     rows: () => out.rows ?? 24,
     paint: createColors(color && live),
-    say: (text) => void (json || out.write(`${text}\n`)),
-    note: (text) => void (json || err.write(`${text}\n`)),
+    say: (text) => void (json || out.write(`${shownOn(out, text)}\n`)),
+    quote: (text) => void (json || out.write(`${text}\n`)),
+    note: (text) => void (json || err.write(`${shownOn(err, text)}\n`)),
     result: (value) => void (json && out.write(`${JSON.stringify(value)}\n`)),
     draw: (text) => void (live && out.write(text)),
   };
 }
+
+const shownOn = (stream: NodeJS.WriteStream, text: string): string =>
+  stream.isTTY && stream.columns > 0 ? fold(text, stream.columns) : text;

@@ -30,6 +30,11 @@ export type Epoch = Branded<number, 'Epoch'>;
 export const millis = (n: number): Millis => n as Millis;
 export const instant = (n: number): Instant => n as Instant;
 export const after = (at: Instant, wait: Millis): Instant => (at + wait) as Instant;
+/** As people write it: 300000 is "5m", 90000 is "90s". */
+export const durationText = (ms: number): string => {
+  if (ms > 0 && ms % 60_000 === 0) return `${ms / 60_000}m`;
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+};
 export const between = (from: Instant, to: Instant): Millis => (to - from) as Millis;
 
 /** The one key of an environment's state: `<app>/<environment>`. */

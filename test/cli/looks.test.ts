@@ -183,7 +183,7 @@ describe('status', () => {
       '  http://shop.localhost:8080/',
       '  web   v1  web     1/2 running  3 restarts  48 MiB  It exits with 1.',
       '  docs  v1  static  files',
-      '  db  postgres 16  healthy  127.0.0.1:20001  60 MiB',
+      '  db    postgres 16  healthy  127.0.0.1:20001  60 MiB',
       '  rollout r2 of v2: shifting',
       '  drift: web of v1: 2 declared, 1 running.',
     ]);

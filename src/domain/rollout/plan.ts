@@ -1,7 +1,7 @@
 import { describeAccessory } from '../accessories.ts';
 import type { Release, ReleasedService } from '../release.ts';
 import type { GateSpec, SmokeCheck } from '../spec.ts';
-import type { BuildKey, Millis, ReleaseId, WorkloadId } from '../values.ts';
+import { type BuildKey, durationText, type Millis, type ReleaseId, type WorkloadId } from '../values.ts';
 
 /** A deploy brings a new release, a rollback goes to an older one. */
 export type RolloutKind = 'deploy' | 'rollback';
@@ -181,11 +181,12 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
   const lines: string[] = [];
   for (const build of plan.builds) lines.push(describeBuild(build));
   for (const a of plan.accessories ?? [])
-    lines.push(a.runs ? `keep ${a.name} as it runs` : `start ${a.name} (${a.what}), healthy within ${seconds(a.deadline)}`);
-  for (const c of plan.releaseCommands) lines.push(`run once for ${c.service}: ${c.run} (at most ${seconds(c.timeout)})`);
+    lines.push(a.runs ? `keep ${a.name} as it runs` : `start ${a.name} (${a.what}), healthy within ${durationText(a.deadline)}`);
+  for (const c of plan.releaseCommands) lines.push(`run once for ${c.service}: ${c.run} (at most ${durationText(c.timeout)})`);
   const starts = realStarts(plan);
   for (const s of starts)
-    if (s.when === 'before') lines.push(`start ${s.service} x${replicasAt(plan, s, 0)}, healthy within ${seconds(s.deadline)}`);
+    if (s.when === 'before')
+      lines.push(`start ${s.service} x${replicasAt(plan, s, 0)}, healthy within ${durationText(s.deadline)}`);
   for (const name of plan.unchanged) lines.push(`keep ${name} as it runs`);
   if (plan.smoke.length > 0) lines.push(`check ${plan.smoke.map((c) => c.path).join(' ')} on the new release`);
   plan.steps.forEach((weight, i) => {
@@ -196,7 +197,7 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
   for (const s of starts)
     if (s.when === 'switch') lines.push(`stop the old ${s.service}, then start the new one${describeWait(s)}`);
   if (plan.smoke.length > 0) lines.push('check the same on the route');
-  lines.push(`bake ${seconds(plan.bake)}${plan.from && plan.warm ? `, ${plan.from} kept warm` : ''}`);
+  lines.push(`bake ${durationText(plan.bake)}${plan.from && plan.warm ? `, ${plan.from} kept warm` : ''}`);
   if (plan.from) lines.push(`stop what only ${plan.from} needs`);
   return lines;
 }
@@ -216,7 +217,6 @@ function describeBuild({ service, key, cached, image }: PlannedBuild): string {
 const describeWait = ({ waits, deadline }: PlannedStart): string =>
   waits === undefined
     ? ''
-    : `; its requests wait meanwhile: for those in flight (at most ${seconds(waits.drain)}), for its end (at most ${seconds(waits.grace)}) and until the new one is healthy (at most ${seconds(deadline)})`;
+    : `; its requests wait meanwhile: for those in flight (at most ${durationText(waits.drain)}), for its end (at most ${durationText(waits.grace)}) and until the new one is healthy (at most ${durationText(deadline)})`;
 
-const seconds = (ms: Millis): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
 const percent = (weight: number): string => `${weight / 100}%`;
