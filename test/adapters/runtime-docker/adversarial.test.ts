@@ -4,6 +4,7 @@ import { type Epoch, millis } from '../../../src/domain/values.ts';
 import type { InstanceObservation, Runtime } from '../../../src/ports/runtime.ts';
 import { ask, eventually, instancesOf, serving, workloadOf } from '../../conformance/runtime.ts';
 import { testEngine } from '../../docker/engine.ts';
+import { stateOf } from '../../keeper/harness.ts';
 import { type DockerPlace, makePlace } from './place.ts';
 
 const engine = testEngine();
@@ -38,13 +39,18 @@ const nameOf = (instance: string): string => `signalbox-${place.home.homeId}-${i
 const faulty = (runtime: Runtime, workload: Parameters<typeof instancesOf>[1]): Promise<InstanceObservation> =>
   eventually('the fault', async () => (await instancesOf(runtime, workload)).find(({ fault }) => fault !== null));
 /** A container that is none of ours, whatever it looks like. */
-const makeForeign = async (name: string, image: string, labels: Record<string, string>): Promise<string> => {
+const makeForeign = async (
+  name: string,
+  image: string,
+  labels: Record<string, string>,
+  { starts = true }: { readonly starts?: boolean } = {},
+): Promise<string> => {
   const made = await place.engine.call<{ Id: string }>('POST', '/containers/create', {
     query: { name },
     body: { Image: image, Entrypoint: ['sleep', '300'], Labels: labels, HostConfig: { Init: true } },
   });
   if (!made.ok) throw new Error(made.message);
-  await place.engine.call('POST', `/containers/${made.body.Id}/start`);
+  if (starts) await place.engine.call('POST', `/containers/${made.body.Id}/start`);
   return made.body.Id;
 };
 const removeForeign = (id: string) => place.engine.call('DELETE', `/containers/${id}`, { query: { force: true } });
@@ -70,7 +76,7 @@ describe('a container', () => {
       RestartPolicy: { Name: 'no' },
       LogConfig: { Type: 'json-file', Config: { 'max-file': '2', 'max-size': '10m' } },
     });
-    expect(seen?.HostConfig['NetworkMode']).toBe(`signalbox-${place.home.homeId}-shop-production`);
+    expect(seen?.HostConfig['NetworkMode']).toBe(`signalbox-${place.home.homeId}-shop.production`);
   });
 
   it('that somebody removed is made anew at the same address, and that is on record', async () => {
@@ -85,6 +91,26 @@ describe('a container', () => {
     });
     expect(after.instance).toMatchObject({ endpoint: before?.instance.endpoint, restarts: 1 });
     expect(after.instance.lastExit).not.toBeNull();
+  });
+
+  it('that is gone before anybody saw it end is made anew at the same address, and that is on record', async () => {
+    const runtime = place.open();
+    const workload = workloadOf(await place.artifact('healthy'));
+    await runtime.ensure(workload, ensured());
+    const [before] = await serving(runtime, workload);
+    const warden = (await stateOf(place.keeper, 'signalbox-warden'))?.pid ?? 0;
+    process.kill(warden, 'SIGSTOP');
+    try {
+      await removeForeign(nameOf(before?.instance.instance ?? ''));
+    } finally {
+      process.kill(warden, 'SIGCONT');
+    }
+    const after = await eventually('another life', async () => {
+      const [now] = await serving(runtime, workload).catch(() => []);
+      return now && now.answer.life !== before?.answer.life ? now : null;
+    });
+    expect(after.instance).toMatchObject({ endpoint: before?.instance.endpoint, restarts: 1 });
+    expect(after.instance.lastExit).toMatchObject({ reason: 'unobserved' });
   });
 
   it('whose program listens elsewhere is reported with the port named', async () => {
@@ -146,6 +172,12 @@ describe('what is not ours', () => {
         'signalbox.installation': place.home.homeId,
       }),
     ];
+    const ended = await makeForeign(
+      `ended-${place.home.homeId}`,
+      'signalbox-base:bookworm',
+      { ...labels, 'signalbox.installation': place.home.homeId },
+      { starts: false },
+    );
     try {
       await expect(runtime.ensure(taken, ensured())).rejects.toMatchObject({
         code: 'START_FAILED',
@@ -158,10 +190,11 @@ describe('what is not ours', () => {
       for (const { id } of [taken, mine]) await runtime.forget(id);
       await runtime.endAll(epoch);
       for (const id of foreign) expect((await inspect(id))?.State.Running).toBe(true);
+      expect(await inspect(ended)).not.toBeNull();
       const filters = { label: [`signalbox.installation=${place.home.homeId}`] };
       expect(await place.engine.call('GET', '/networks', { query: { filters } })).toMatchObject({ body: [] });
     } finally {
-      for (const id of foreign) await removeForeign(id);
+      for (const id of [...foreign, ended]) await removeForeign(id);
     }
   });
 });
