@@ -30,7 +30,8 @@ export function dockerfile(facts: ImageFacts, options: DockerfileOptions = {}): 
 }
 
 function buildStage(facts: ImageFacts, { cacheMounts = false }: DockerfileOptions): string[] {
-  const cache = cacheMounts ? facts.cacheFolder : undefined;
+  const cache = cacheMounts ? facts.cache : undefined;
+  const settings = Object.fromEntries((cache?.settings ?? []).map((name) => [name, cache?.folder ?? '']));
   const inFolder = (folder: string): string => posix.join(appFolder, folder);
   let at = appFolder;
   const goTo = (folder: string): string[] => {
@@ -45,6 +46,8 @@ function buildStage(facts: ImageFacts, { cacheMounts = false }: DockerfileOption
   const first = facts.manifests.length > 0;
   return [
     'FROM ${BUILD_BASE} AS build',
+    asRoot,
+    ...envLines(settings),
     ...facts.tools.map((tool) => runLine(tool, cache)),
     ...(facts.language === 'python' ? pathLine(facts.programs) : []),
     `WORKDIR ${appFolder}`,
@@ -60,6 +63,12 @@ function buildStage(facts: ImageFacts, { cacheMounts = false }: DockerfileOption
     ...(facts.prune === undefined
       ? []
       : ['# What only the build needed stays here.', ...goTo(facts.prune.folder), runLine(facts.prune.command, cache)]),
+    ...(facts.logins.length === 0
+      ? []
+      : [
+          '# Its logins are for installing alone.',
+          runLine(`rm -f ${facts.logins.map((file) => shellWord(posix.join(appFolder, file))).join(' ')}`),
+        ]),
   ];
 }
 
@@ -81,8 +90,9 @@ function appStage(facts: ImageFacts, builds: boolean): string[] {
   const probe = probeCommand(facts);
   return [
     'FROM ${BASE}',
+    asRoot,
     ...facts.runtimeTools.map((tool) => runLine(tool)),
-    ...envLines({ ...facts.runtimeEnv, ...port, ...facts.command?.env, HOME: '/tmp' }),
+    ...envLines({ ...facts.runtimeEnv, HOME: '/tmp' }),
     ...pathLine(facts.programs),
     ...(facts.persist.length === 0 ? [] : ['# These folders last: mount a volume on each.']),
     `RUN mkdir -p ${made.map(shellWord).join(' ')} && chown -R ${appUser}:${appUser} ${appFolder}`,
@@ -91,6 +101,8 @@ function appStage(facts: ImageFacts, builds: boolean): string[] {
     builds
       ? copyLine([`${appFolder}/`], `${appFolder}/`, `--from=build --chown=${appUser}:${appUser}`)
       : copyLine(['.'], `${appFolder}/`, `--chown=${appUser}:${appUser}`),
+    // What differs between services of one folder comes last, so that their images share the layers above.
+    ...envLines({ ...port, ...facts.command?.env }),
     `USER ${appUser}:${appUser}`,
     ...(facts.port === undefined ? [] : [`EXPOSE ${facts.port}`]),
     'STOPSIGNAL SIGTERM',
@@ -133,6 +145,9 @@ function commandWords({ command }: ImageFacts): string {
   const { start } = command;
   return JSON.stringify('words' in start ? start.words : ['/bin/sh', '-c', start.shell]).replaceAll('","', '", "');
 }
+
+/** Whoever the base would be. */
+const asRoot = 'USER 0:0';
 
 const pathLine = (folders: readonly string[]): string[] => (folders.length === 0 ? [] : [`ENV PATH=${folders.join(':')}:$PATH`]);
 

@@ -43,7 +43,9 @@ describe('a Dockerfile for Node', () => {
 
   it('uses cache mounts and another base when told to', async () => {
     const text = await dockerfileOf(app, 'web', { cacheMounts: true, base: 'node@sha256:0123' });
-    expect(text).toContain('RUN --mount=type=cache,target=/root/.npm npm ci');
+    expect(text).toContain('ENV npm_config_cache=/var/cache/npm\n');
+    expect(text).toContain('RUN --mount=type=cache,target=/var/cache/npm npm ci');
+    expect(text).not.toContain('/root');
     expect(text).toContain('ARG BASE=node@sha256:0123\n');
   });
 
@@ -70,6 +72,49 @@ describe('a Dockerfile for Node', () => {
     const text = await dockerfileOf({ ...app, 'package.json': packageJson(manifest), ...more });
     expect(text).toContain(`# All packages stay: ${note}.`);
     expect(text).not.toContain('prune');
+  });
+
+  it('leaves logins of registries out of the last stage', async () => {
+    const [build = '', last = ''] = (await dockerfileOf(app)).split('FROM ${BASE}');
+    expect(build.trimEnd().endsWith('RUN rm -f /app/.npmrc')).toBe(true);
+    expect(last).toContain('COPY --from=build --chown=1000:1000 /app/ /app/\n');
+  });
+
+  it('says what only one service of a folder has after the layers that all share', async () => {
+    const manifest = packageJson({ scripts: { start: 'MODE=web node server.js' }, dependencies: { express: '5' } });
+    const lines = (await dockerfileOf({ ...app, 'package.json': manifest })).split('\n');
+    const copied = lines.indexOf('COPY --from=build --chown=1000:1000 /app/ /app/');
+    expect(lines.slice(copied + 1, copied + 3)).toEqual(['ENV PORT=4100 \\', '    MODE=web']);
+    expect(lines.slice(0, copied).join('\n')).not.toMatch(/4100|MODE/);
+  });
+
+  describe('with packages that Yarn leaves packed', () => {
+    const packed = (manifest: Readonly<Record<string, unknown>>) =>
+      dockerfileOf({
+        ...server,
+        'package.json': packageJson({ packageManager: 'yarn@4.9.4', dependencies: { express: '5' }, ...manifest }),
+        'yarn.lock': '__metadata:\n  version: 8\n',
+        'signalbox.yaml': yaml('build: yarn install --immutable\nrun: yarn start\nroute: /'),
+      });
+
+    it('keeps them beside the app and tells Node where they are', async () => {
+      const text = await packed({ scripts: { start: 'node server.js' } });
+      expect(text).toContain('RUN YARN_ENABLE_GLOBAL_CACHE=false yarn install --immutable\n');
+      expect(text).toContain('NODE_OPTIONS="--require /app/.pnp.cjs"');
+      expect(text).not.toContain('node_modules/.bin');
+      expect(text).toContain('CMD ["node", "server.js"]');
+    });
+
+    it.each([
+      ['a program of a package', { scripts: { start: 'A=b next start' } }, 'CMD ["yarn", "next", "start"]'],
+      ['ES modules', { type: 'module', scripts: { start: 'node server.js' } }, 'CMD ["yarn", "node", "server.js"]'],
+    ])('has Yarn start %s', async (_, manifest, start) => {
+      const text = await packed(manifest);
+      const [, last = ''] = text.split('FROM ${BASE}');
+      expect(last).toContain('RUN npm install --global --no-fund @yarnpkg/cli-dist@4.9.4\n');
+      expect(text).toContain(start);
+      expect(text).not.toContain('NODE_OPTIONS');
+    });
   });
 
   it('takes types alone for no need of a development package', async () => {

@@ -31,10 +31,12 @@ export interface ImageFacts {
   readonly manifests: readonly string[];
   /** Installs what the build needs; run in `folder`, relative to the context. */
   readonly install?: { readonly command: string; readonly folder: string };
-  /** Folder that the package manager keeps downloads in, absolute; a cache mount where the builder has them. */
-  readonly cacheFolder?: string;
+  /** Where the package manager keeps downloads, for a cache mount; undefined: what it downloads is what the app runs from. */
+  readonly cache?: DownloadCache;
   /** Run in `path`, in order. */
   readonly build: readonly string[];
+  /** Files that may hold logins of registries and are not for the last stage; relative to the context. */
+  readonly logins: readonly string[];
   /** Takes away what only the build needed; run in the folder that `install` fills, relative to the context. */
   readonly prune?: { readonly command: string; readonly folder: string };
   readonly buildEnv: Readonly<Record<string, string>>;
@@ -56,6 +58,14 @@ export interface ImageFacts {
   readonly persist: readonly string[];
   /** Files and folders, relative to the context, that no image should hold. */
   readonly ignored: readonly string[];
+}
+
+/** A folder that is nobody's home, so that whoever builds can use it. */
+export interface DownloadCache {
+  /** Absolute. */
+  readonly folder: string;
+  /** Settings of the package manager that lead there. */
+  readonly settings: readonly string[];
 }
 
 /** Where an app lies in its image. */

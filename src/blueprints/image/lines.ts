@@ -1,6 +1,8 @@
+import type { DownloadCache } from './facts.ts';
+
 /** One instruction that runs a command with the shell. Commands of several lines go as JSON, which keeps them whole. */
-export function runLine(command: string, cacheFolder?: string): string {
-  const mount = cacheFolder === undefined ? '' : `--mount=type=cache,target=${cacheFolder} `;
+export function runLine(command: string, cache?: DownloadCache): string {
+  const mount = cache === undefined ? '' : `--mount=type=cache,target=${cache.folder} `;
   const plain = !/[\r\n]|\\$|^\s*\[|<<|^--/.test(command);
   return `RUN ${mount}${plain ? command.trim() : JSON.stringify(['/bin/sh', '-c', command])}`;
 }

@@ -28,7 +28,8 @@ export type NodeFacts = Pick<
   | 'tools'
   | 'manifests'
   | 'install'
-  | 'cacheFolder'
+  | 'cache'
+  | 'logins'
   | 'build'
   | 'prune'
   | 'programs'
@@ -44,11 +45,12 @@ const lockFiles: Readonly<Record<Manager, readonly string[]>> = {
   bun: ['bun.lock', 'bun.lockb'],
 };
 const settingsFiles = ['.npmrc', '.yarnrc.yml', '.yarnrc', '.pnpmfile.cjs', 'pnpm-workspace.yaml', 'bunfig.toml'];
-const cacheFolders: Readonly<Record<Manager, string>> = {
-  npm: '/root/.npm',
-  pnpm: '/root/.local/share/pnpm/store',
-  yarn: '/usr/local/share/.cache/yarn',
-  bun: '/root/.bun/install/cache',
+/** Settings by which each keeps its downloads elsewhere. pnpm and Yarn have changed the names of theirs. */
+const cacheSettings: Readonly<Record<Manager, readonly string[]>> = {
+  npm: ['npm_config_cache'],
+  pnpm: ['npm_config_store_dir', 'pnpm_config_store_dir'],
+  yarn: ['YARN_CACHE_FOLDER', 'YARN_GLOBAL_FOLDER'],
+  bun: ['BUN_INSTALL_CACHE_DIR'],
 };
 /** Packages that are compiled where no ready-made binary is found for the platform. */
 const compiled = /^(?:bcrypt|better-sqlite3|sqlite3|canvas|argon2|node-sass|node-gyp|libpq|re2|zeromq|usb|serialport)$/;
@@ -83,7 +85,15 @@ export async function nodeImage(reader: RepositoryReader, service: ServiceToPack
       : needed === undefined
         ? pruneOf({ manager, workspace, modern: isModernYarn(place, manifest), prisma: usesPrisma(manifest) })
         : undefined;
-  const run = service.run === undefined ? undefined : withoutNpx(withoutManager(service.run, scripts));
+  const plugAndPlay = manager === 'yarn' && (await isPlugAndPlay(place, manifest ?? rootManifest));
+  const resolved = service.run === undefined ? undefined : withoutNpx(withoutManager(service.run, scripts));
+  // Only Yarn finds programs of packages that lie in no folder, and ES modules of theirs.
+  const byYarn =
+    plugAndPlay &&
+    resolved !== undefined &&
+    !/^(?:\w+=\S*\s+)*yarn\s/.test(resolved) &&
+    (manifest?.modules === true || !/^(?:\w+=\S*\s+)*node\s/.test(resolved));
+  const run = byYarn ? resolved.replace(/^(?:\w+=\S*\s+)*/, (variables) => `${variables}yarn `) : resolved;
   const command = run === undefined ? undefined : startCommand(run);
   const brought = await bringing(manager, place, manifest ?? rootManifest);
   const framework = frameworkOf(manifest);
@@ -105,18 +115,30 @@ export async function nodeImage(reader: RepositoryReader, service: ServiceToPack
     tools: brought === undefined || service.build === undefined ? [] : [`npm install --global --no-fund ${brought}`],
     manifests:
       split.install === undefined || wanted === undefined ? [] : manifestFiles({ here, place, top, workspace, extra: wanted }),
-    ...(split.install === undefined ? {} : { install: { command: split.install, folder } }),
-    cacheFolder: cacheFolders[manager],
+    ...(split.install === undefined
+      ? {}
+      : { install: { command: plugAndPlay ? `YARN_ENABLE_GLOBAL_CACHE=false ${split.install}` : split.install, folder } }),
+    ...(plugAndPlay ? {} : { cache: { folder: `/var/cache/${manager}`, settings: cacheSettings[manager] } }),
+    logins: [...new Set([here, place])]
+      .filter((one) => one.has('.npmrc'))
+      .map((one) => posix.join(relative(service.context, one.path), '.npmrc')),
     build: split.rest,
     ...(prune === undefined ? {} : { prune: { command: prune, folder } }),
     programs:
-      split.install === undefined || starts === 'node'
+      split.install === undefined || starts === 'node' || plugAndPlay
         ? []
         : [...new Set([service.path, place.path])].map((path) =>
             posix.join(appFolder, relative(service.context, path), 'node_modules/.bin'),
           ),
     runtimeTools: needsManager ? [`npm install --global --no-fund ${brought}`] : [],
-    runtimeEnv: { NODE_ENV: 'production', HOST: '0.0.0.0', ...(framework === 'next' ? { HOSTNAME: '0.0.0.0' } : {}) },
+    runtimeEnv: {
+      NODE_ENV: 'production',
+      HOST: '0.0.0.0',
+      ...(framework === 'next' ? { HOSTNAME: '0.0.0.0' } : {}),
+      ...(plugAndPlay && command !== undefined && !needsManager
+        ? { NODE_OPTIONS: plugAndPlayOptions(posix.join(appFolder, folder)) }
+        : {}),
+    },
     ...(command === undefined ? {} : { command }),
   };
 }
@@ -176,6 +198,18 @@ function pruneOf(given: { manager: Manager; workspace: boolean; modern: boolean;
 
 const isModernYarn = (place: Folder, manifest: NodeManifest): boolean =>
   place.has('.yarnrc.yml') || /^yarn@[2-9]/.test(manifest.packageManager ?? '');
+
+/** Packages stay packed, and a loader finds them: what Yarn does unless it is told otherwise. Its cache then belongs to the app. */
+async function isPlugAndPlay(place: Folder, manifest: NodeManifest | undefined): Promise<boolean> {
+  const settings = await place.read('.yarnrc.yml');
+  const linker = /^nodeLinker:\s*["']?([\w-]+)/m.exec(settings ?? '')?.[1];
+  if (linker !== undefined) return linker === 'pnp';
+  const modern = settings !== null || /^yarn@[2-9]/.test(manifest?.packageManager ?? '');
+  return modern && /^__metadata:/m.test((await place.read('yarn.lock')) ?? '');
+}
+
+/** What `yarn node` would tell Node. */
+const plugAndPlayOptions = (folder: string): string => `--require ${posix.join(folder, '.pnp.cjs')}`;
 
 const usesPrisma = (manifest: NodeManifest): boolean =>
   [...manifest.runtime, ...manifest.development].some((name) => /^(?:@prisma\/|prisma$)/.test(name));

@@ -8,6 +8,8 @@ export interface NodeManifest {
   readonly engines: string | undefined;
   readonly packageManager: string | undefined;
   readonly workspaces: boolean;
+  /** Its files are ES modules. */
+  readonly modules: boolean;
 }
 
 /** Undefined when there is none, or it is no JSON object. */
@@ -24,6 +26,7 @@ export async function nodeManifest(reader: RepositoryReader, path: string): Prom
     engines: typeof node === 'string' ? node : undefined,
     packageManager: typeof packageManager === 'string' ? packageManager : undefined,
     workspaces: parsed.workspaces !== undefined,
+    modules: parsed.type === 'module',
   };
 }
 

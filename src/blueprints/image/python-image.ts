@@ -16,7 +16,8 @@ export type PythonFacts = Pick<
   | 'tools'
   | 'manifests'
   | 'install'
-  | 'cacheFolder'
+  | 'cache'
+  | 'logins'
   | 'build'
   | 'carried'
   | 'programs'
@@ -47,7 +48,8 @@ export async function pythonImage(reader: RepositoryReader, service: ServiceToPa
     tools: [`python3 -m venv ${environment}`, ...installing.tools],
     manifests: installing.manifests,
     install: { command: installing.command, folder: relative(service.context, service.path) },
-    cacheFolder: '/root/.cache',
+    cache: { folder: '/var/cache/python', settings: cacheSettings },
+    logins: [],
     build: buildSteps(service.build),
     carried: [environment],
     programs: [`${environment}/bin`],
@@ -55,6 +57,8 @@ export async function pythonImage(reader: RepositoryReader, service: ServiceToPa
     ...(run === undefined ? {} : { command: startCommand(run) }),
   };
 }
+
+const cacheSettings = ['PIP_CACHE_DIR', 'UV_CACHE_DIR', 'POETRY_CACHE_DIR', 'PIPENV_CACHE_DIR'];
 
 interface Installing {
   readonly tools: readonly string[];
@@ -87,10 +91,12 @@ async function installOf(here: Folder, folder: string, extra: readonly string[])
     };
   const listed = await requirements(here);
   const words = [listed.arguments, ...extra].filter((word) => word !== undefined).join(' ');
-  // Other files that requirements.txt names, and a project that is installed whole, need their source.
+  // Other files and folders that requirements.txt names, and a project that is installed whole, need their source.
   const alone =
     listed.arguments?.startsWith('-r ') === true &&
-    !/^\s*(?:-[rce]\s|--(?:requirement|constraint|editable)|\.)/m.test(listed.text);
+    !/^\s*(?:-[rcef][\s=.]|--(?:requirement|constraint|editable|find-links)\b|\.|.*(?:@|=)\s*(?:file:|\.{1,2}\/))/m.test(
+      listed.text,
+    );
   const list = listed.arguments !== undefined && listed.arguments !== '.' && !listed.arguments.startsWith('-r ');
   return {
     tools: [],
