@@ -1,3 +1,4 @@
+import { desiredWorkloads } from '../domain/desired.ts';
 import { stableRelease } from '../domain/environment-state.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import type { Release } from '../domain/release.ts';
@@ -61,12 +62,16 @@ export function createCommands(ports: CommandPorts): Commands {
     throw new SignalboxError('NO_KEPT_RELEASE', `${key} has no earlier release that was good.`);
   }
 
+  /** Of what runs or is kept warm nothing has to be asked: it is there, and whoever goes back is in a hurry. */
   async function refuseUnkept(release: Release): Promise<void> {
-    for (const s of release.services) {
-      if (!(await builder.has(release.app, s.build))) {
-        throw new SignalboxError('NO_KEPT_RELEASE', `The build of ${s.service} in v${release.number} is no longer kept.`);
-      }
-    }
+    const environment = plant.environment(environmentKey(release.app, release.environment));
+    const wanted = environment ? desiredWorkloads(environment, plant.rollouts(environment.key), plant.releases()) : [];
+    const there = new Set(wanted.map(({ workload }) => workload.id));
+    const asked = release.services.filter((s) => s.workload.kind === 'static' || !there.has(s.workload.id));
+    const kept = await Promise.all(asked.map((s) => builder.has(release.app, s.build)));
+    const missing = asked.find((_, index) => !kept[index]);
+    if (missing)
+      throw new SignalboxError('NO_KEPT_RELEASE', `The build of ${missing.service} in v${release.number} is no longer kept.`);
   }
 
   async function refuseChangedMigrations(release: Release): Promise<void> {
