@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,15 +18,18 @@ import { openSqliteStore } from './adapters/store/sqlite/store.ts';
 import { startApi } from './api/server.ts';
 import { dockerfile } from './blueprints/dockerfile.ts';
 import { gatherImageFacts } from './blueprints/image/gather.ts';
-import { type HomeLayout, homeLayout } from './config/home.ts';
+import { homeLayout } from './config/home.ts';
 import { ensureToken, makeHomeFolders } from './config/home-folders.ts';
 import { loadAppSpec } from './config/load.ts';
 import { forgetRuntime, keepRuntime } from './config/runtime-of-home.ts';
 import { loadSettings, processEnvironment, type Settings } from './config/settings.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
+import { endApps, endKeeper } from './daemon-end.ts';
+import { fault, log } from './daemon-log.ts';
+import { availableMemory, placeWorkFolders } from './daemon-machine.ts';
 import { SignalboxError } from './domain/errors.ts';
 import type { ArtifactRef } from './domain/release.ts';
-import type { KeeperClient } from './keeper/client.ts';
+import { environmentKey } from './domain/values.ts';
 import { createHealthMonitor } from './monitor/health-monitor.ts';
 import { openBuilder } from './pipeline/builder.ts';
 import { builderOfBoth } from './pipeline/builders.ts';
@@ -45,17 +48,6 @@ const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
 const program = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const longestSocketFolder = 90;
 const proxyNodeArgs = ['--max-semi-space-size=16'];
-
-const log = (level: 'info' | 'fault', message: string, details: Record<string, unknown> = {}): void => {
-  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level, message, ...details })}\n`);
-};
-const fault = (error: unknown): void => {
-  const code = error instanceof Error && 'code' in error ? { code: error.code } : {};
-  log('fault', error instanceof Error ? error.message : String(error), {
-    ...code,
-    stack: error instanceof Error ? error.stack : undefined,
-  });
-};
 
 /** After a start that failed: keeper and proxy that serve nobody are not left behind. */
 let putRight = (): Promise<void> => Promise.resolve();
@@ -208,11 +200,17 @@ async function start(): Promise<void> {
   const stop = once(async (what: 'handover' | 'keeper' | 'instances') => {
     await api.close();
     controlPlane.stop();
+    await dataPlane.close().catch(fault);
     if (what === 'instances') {
+      const declared = (await store.environments()).flatMap((one) =>
+        controlPlane.declared(environmentKey(one.app, one.environment)).map(({ workload }) => workload),
+      );
+      const grace = new Map(declared.map((workload) => [workload.id, workload.grace]));
+      await endApps({ keeper, runtime, epoch, grace, onFault: fault }).catch(fault);
       await containers?.endAll(epoch).catch(fault);
       forgetRuntime(home.runtime);
     }
-    await Promise.allSettled([dataPlane.close(), runtime.close(), prober.close(), images?.close()]);
+    await Promise.allSettled([runtime.close(), prober.close(), images?.close()]);
     if (what !== 'handover') await endKeeper(keeper, { epoch, all: what === 'instances' });
     await store.close();
     keeper.close();
@@ -260,39 +258,6 @@ const imageFreezing = (images: Images, { docker: { baseImages } }: Settings): Im
     return { context: facts.context, text: dockerfile(facts, base === undefined ? {} : { base }) };
   },
 });
-
-/** Where instances cannot reach into the home, what they use lives elsewhere and the home points there. */
-function placeWorkFolders(home: HomeLayout, work: string): void {
-  if (work === home.root) return;
-  for (const [link, name] of [
-    [home.artifacts, 'artifacts'],
-    [home.persist, 'persist'],
-  ] as const) {
-    const place = join(work, name);
-    const here = lstatSync(link, { throwIfNoEntry: false });
-    if (here?.isSymbolicLink()) continue;
-    if (here && !existsSync(place)) renameSync(link, place);
-    mkdirSync(place, { recursive: true });
-    if (!lstatSync(link, { throwIfNoEntry: false })) symlinkSync(place, link);
-  }
-}
-
-async function endKeeper(keeper: KeeperClient, what: { readonly epoch: number; readonly all: boolean }): Promise<void> {
-  await keeper.call('shutdown', what, 150_000).catch((error: unknown) => {
-    // It has ended before its answer arrived: that is what was asked for.
-    if (!(error instanceof Error && 'code' in error && error.code === 'WIRE_CLOSED')) throw error;
-  });
-}
-
-/** MemAvailable of the kernel, in MiB. */
-function availableMemory(): number | null {
-  try {
-    const line = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'));
-    return line ? Math.floor(Number(line[1]) / 1024) : null;
-  } catch {
-    return null;
-  }
-}
 
 function once<Argument>(work: (argument: Argument) => Promise<void>): (argument: Argument) => Promise<void> {
   let begun: Promise<void> | undefined;

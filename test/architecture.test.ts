@@ -81,6 +81,9 @@ const rooms: Rooms = {
   'dev-accessories': ['*'],
   'dev-containers': ['*'],
   daemon: ['*'],
+  'daemon-end': ['*'],
+  'daemon-log': ['*'],
+  'daemon-machine': ['*'],
 };
 
 const rules: readonly Rule[] = [

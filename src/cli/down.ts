@@ -5,8 +5,8 @@ import { runningHere } from './control-plane.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 
-/** How long instances may take to finish what they do. */
-const patienceMs = 120_000;
+/** How long instances may take to finish what they do: services first, then what they need. */
+const patienceMs = 180_000;
 
 /** Returns when the control plane has gone; done at once when there is none. */
 export async function down(
