@@ -160,11 +160,6 @@ describe('a build that fails says why, and leaves no image', () => {
     expect(result.because?.message).toMatch(/copies from outside its context.*context: \./);
   });
 
-  test('a flag that only BuildKit knows', async () => {
-    const result = await failure(small('RUN --mount=type=cache,target=/x true\n'));
-    expect(result.because?.message).toContain('needs BuildKit');
-  });
-
   test('a stage that is not there', async () => {
     expect((await failure(small(), { target: 'nowhere' })).because?.message).toMatch(/has a mistake: .*nowhere/);
   });

@@ -10,10 +10,20 @@ export function explainFailure(message: string, facts: { service: string; docker
     code,
     message: `The image of ${service} was not built${at}: ${why}`,
   });
-  if (/requires BuildKit|BuildKit is enabled|unknown flag: (?:mount|link|chmod|parents)/i.test(message))
+  const unknown = /unknown flag: ([\w-]+)|unknown instruction: "?(\w+).*here-document/i.exec(message);
+  if (unknown !== null || /requires BuildKit|BuildKit is enabled/i.test(message))
     return because(
-      `${dockerfile} needs BuildKit, and images are built here by the engine's classic builder, which has no mounts. Take the flag out, or build it elsewhere and give the service its \`image\`.`,
+      `${dockerfile} needs a newer BuildKit than this engine has (${firstLine(message)}). \`# syntax=docker/dockerfile:1\` as its first line fetches one; or build it elsewhere and give the service its \`image\`.`,
     );
+  if (/buildkit not supported|invalid version|no builder|unsupported builder/i.test(message))
+    return because(
+      `${dockerfile} needs BuildKit, which this engine does not have. Take the flag out, or build it elsewhere and give the service its \`image\`.`,
+    );
+  if (/no active sessions?|failed to (?:resolve source metadata|do request)|pull access denied|load metadata for/i.test(message))
+    return because(`an image that ${dockerfile} names cannot be had: ${firstLine(message)}`, 'IMAGE_MISSING');
+  const missing = /(?:failed to compute cache key|failed to walk|failed to calculate checksum)[^:]*:(.*)/i.exec(message)?.[1];
+  if (missing !== undefined)
+    return because(`${missing.trim()}. Only what is committed, below the context and not in .dockerignore can be copied.`);
   if (/forbidden path outside the build context|outside of the build context/i.test(message))
     return because(`${dockerfile} copies from outside its context. Set \`context: .\` to send the whole repository.`);
   if (/COPY failed|ADD failed|no source files were specified|file not found in build context/i.test(message))

@@ -10,6 +10,8 @@ import { buildBounds, dropBounds, freeBytes } from './bounds.ts';
 import { ContextError, makeContext } from './context.ts';
 import { engineInfo, type InspectedImage, inspectImage, labels } from './engine-images.ts';
 import { explainFailure, tellsFullDisk } from './explain.ts';
+import { readKitBuild } from './kit-output.ts';
+import { dockerfileText, kitNeeds } from './needs-buildkit.ts';
 import type { ImageBuilderOptions } from './options.ts';
 import { type BuildEnd, readBuild } from './output.ts';
 import type { ImageRecords } from './records.ts';
@@ -99,6 +101,12 @@ async function buildAnew(making: Making, log: BuildLog): Promise<InspectedImage 
     let end: BuildEnd;
     try {
       log.line(`Building from ${nameOf(making)}, ${Math.ceil(context.bytes / 1024)} KiB of context.`);
+      const text = await dockerfileText(request, image, { source: options.source, incoming: options.folders.incoming });
+      const kit = kitNeeds(text ?? '', recipe.env);
+      if (kit !== undefined) {
+        log.line(`Built by the engine's BuildKit: ${kit.why}.`);
+        await fetchNamed(kit.images, making, log);
+      }
       const stream = await options.engine.stream('POST', '/build', {
         query: {
           dockerfile: context.dockerfile,
@@ -112,20 +120,24 @@ async function buildAnew(making: Making, log: BuildLog): Promise<InspectedImage 
           },
           buildargs: recipe.env,
           ...(image.target === undefined ? {} : { target: image.target }),
-          ...(await buildBounds(info, options.homeId)).query,
+          ...(kit === undefined ? (await buildBounds(info, options.homeId)).query : { version: 2 }),
         },
         body: context.open(),
         headers: { 'X-Registry-Config': await options.logins.headerForBuild() },
         timeoutMs: limit,
         signal,
       });
-      end = await readBuild(stream, {
-        write: (text) => log.write(Buffer.from(text)),
-        onContainer: (id) => {
-          container = id;
-        },
-        onLayer: (id) => layers.push(id),
-      });
+      const write = (output: string): void => log.write(Buffer.from(output));
+      end =
+        kit !== undefined
+          ? await readKitBuild(stream, write)
+          : await readBuild(stream, {
+              write,
+              onContainer: (id) => {
+                container = id;
+              },
+              onLayer: (id) => layers.push(id),
+            });
     } finally {
       await context.dispose();
     }
@@ -145,6 +157,18 @@ async function buildAnew(making: Making, log: BuildLog): Promise<InspectedImage 
     clearInterval(watch);
     await dropBounds(options.homeId);
   }
+}
+
+/** BuildKit would need us beside it to log in anywhere; what is there already it takes as it is. What cannot be had it will name. */
+async function fetchNamed(images: readonly string[], { options, signal }: Making, log: BuildLog): Promise<void> {
+  for (const name of images)
+    if ((await inspectImage(options.engine, name)) === null)
+      try {
+        await options.transfers.pull(name, { signal, onLine: (line) => log.line(line) });
+      } catch (error) {
+        if (signal.aborted || !(error instanceof SignalboxError)) throw error;
+        log.line(error.message);
+      }
 }
 
 /** The engine ends a build whose client has left; what it does not take away in time is taken away here. */
