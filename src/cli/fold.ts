@@ -3,6 +3,8 @@ import { stripVTControlCharacters } from 'node:util';
 const width = (text: string): number => Array.from(stripVTControlCharacters(text)).length;
 /** What others said stands behind a bar. It is left as it is, so that it can be found and copied. */
 const quoted = /^\s*(?:\S+ *)?[|│](?: |$)/;
+/** Columns that are left for the text where it is indented. */
+const leastRoom = 20;
 /** A mark, a number or a label at the beginning of a line. */
 const label = /^\s*(?:[✓✗↺!·-] |\d+\. +|[a-z][a-z ]{0,9}: +)?/;
 
@@ -33,6 +35,6 @@ function foldLine(line: string, columns: number): string {
 
 function indentOf(plain: string, columns: number): number {
   const labelled = label.exec(plain)?.[0].length ?? 0;
-  const gap = plain.trimEnd().lastIndexOf('  ', Math.floor(columns / 2) - 2);
-  return gap === -1 ? labelled : Math.max(labelled, gap + 2);
+  const starts = [...plain.matchAll(/ {2,}(?=\S)/g)].map((gap) => gap.index + gap[0].length);
+  return Math.max(labelled, starts.findLast((start) => columns - start >= leastRoom) ?? 0);
 }

@@ -28,9 +28,16 @@ export async function init(
   await writeFile(`${file}.new`, text);
   await rename(`${file}.new`, file);
   terminal.result({ file, explanation, text });
-  for (const line of explanation) terminal.say(`  ${plain(line)}`);
+  for (const line of aligned(explanation.map(plain))) terminal.say(`  ${line}`);
   terminal.say(`${terminal.paint.green('✓')} Wrote ${file}. Next: commit it, \`signalbox plan\`, \`signalbox deploy\`.`);
   return exitCodes.done;
+}
+
+/** Places in files stand in a column of their own. */
+function aligned(lines: readonly string[]): readonly string[] {
+  const parts = lines.map((line) => /^(\S+) {2}(.*)$/.exec(line) ?? [line]);
+  const width = Math.max(0, ...parts.map(([, place = '']) => place.length));
+  return parts.map(([line, place, text]) => (place === undefined ? line : `${place.padEnd(width)}  ${text}`));
 }
 
 const isThere = (file: string): Promise<boolean> =>

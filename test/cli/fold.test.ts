@@ -13,6 +13,9 @@ describe('a line that a terminal is too narrow for', () => {
     expect(fold('✓ memory    21812 MiB free of 24106 MiB, and more', 40)).toBe(
       '✓ memory    21812 MiB free of 24106 MiB,\n            and more',
     );
+    expect(fold('  web  /        vite  (the dev script of package.json)', 40)).toBe(
+      '  web  /        vite  (the dev script of\n                package.json)',
+    );
     expect(fold('✗ v2 failed before it had any traffic', 20)).toBe('✗ v2 failed before\n  it had any traffic');
   });
 
