@@ -35,9 +35,12 @@ export async function init(
 
 /** Places in files stand in a column of their own. */
 function aligned(lines: readonly string[]): readonly string[] {
-  const parts = lines.map((line) => /^(\S+) {2}(.*)$/.exec(line) ?? [line]);
-  const width = Math.max(0, ...parts.map(([, place = '']) => place.length));
-  return parts.map(([line, place, text]) => (place === undefined ? line : `${place.padEnd(width)}  ${text}`));
+  const found = lines.map((line) => /^(?<place>\S+) {2}(?<text>.*)$/.exec(line)?.groups);
+  const width = Math.max(0, ...found.map((parts) => parts?.['place']?.length ?? 0));
+  return lines.map((line, index) => {
+    const { place = '', text } = found[index] ?? {};
+    return text === undefined ? line : `${place.padEnd(width)}  ${text}`;
+  });
 }
 
 const isThere = (file: string): Promise<boolean> =>
