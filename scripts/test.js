@@ -1,6 +1,8 @@
-// `npm test [filter]`: the suite, then the examples' own tests; closes with what was skipped and why, and "N passed, N failed, N skipped".
+// `npm test [filter]`: the suite, and beside it the examples' own tests; closes with the files that took longest, what was skipped and why,
+// and "N passed, N failed, N skipped".
 // Where it can (as root, with Debian's packages), the whole suite gets a Docker engine of its own, in a temporary folder, and ends it.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,11 +15,11 @@ const folder = mkdtempSync(join(tmpdir(), 'signalbox-test-'));
 // Whoever is interrupted while a child runs still ends the engine.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 const engine = await ownEngine();
-const results = [runSuite()];
-if (filters.length === 0) for (const example of examples()) results.push(runExample(example));
+const [suite, ofExamples] = await Promise.all([runSuite(), filters.length === 0 ? runExamples() : []]);
 await engine.end();
 rmSync(folder, { recursive: true, force: true });
-close(results);
+for (const { said } of ofExamples) process.stdout.write(said);
+close([suite, ...ofExamples], suite.longest ?? []);
 
 /** An engine for tests, unless there is one, a part of the suite was asked for, or none can be had (its tests say why). */
 async function ownEngine() {
@@ -41,18 +43,32 @@ async function ownEngine() {
   return { end };
 }
 
-/** @returns {{ passed: number, failed: number, skipped: string[] }} */
-function runSuite() {
+/** @returns {Promise<{ passed: number, failed: number, skipped: string[], longest?: string[] }>} */
+async function runSuite() {
   const file = join(folder, 'suite.json');
-  const done = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...filters], {
+  const child = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...filters], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, SIGNALBOX_TEST_RESULT: file },
   });
+  const status = await endOf(child);
   // A run that ended before it could count has failed, whatever it had seen by then.
   const counted = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: [] };
-  if (done.status !== 0 && counted.failed === 0) counted.failed = 1;
+  if (status !== 0 && counted.failed === 0) counted.failed = 1;
   return counted;
+}
+
+/** The exit code; null for a program that was killed, or was never there. */
+async function endOf(child) {
+  const [status] = await once(child, 'close').catch(() => [null]);
+  return status;
+}
+
+/** One after the other, beside the small programs that the suite begins with: no test of an example measures time. */
+async function runExamples() {
+  const done = [];
+  for (const example of examples()) done.push(await runExample(example));
+  return done;
 }
 
 /** Example apps are tested as their authors would: by `node --test`, in their folder. */
@@ -62,7 +78,7 @@ function examples() {
     .filter((example) => existsSync(join(example.folder, 'package.json')) && existsSync(join(example.folder, 'test')));
 }
 
-function runExample({ name, folder: cwd }) {
+async function runExample({ name, folder: cwd }) {
   const { dependencies = {}, devDependencies = {}, scripts = {} } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'));
   const needs = Object.keys({ ...dependencies, ...devDependencies }).length > 0;
   if (needs && !existsSync(join(cwd, 'node_modules')))
@@ -70,28 +86,35 @@ function runExample({ name, folder: cwd }) {
   if (scripts.build !== undefined && !existsSync(join(cwd, 'dist')) && !existsSync(join(cwd, '.next')))
     return skippedExample(name, `it is not built: npm --prefix examples/${name} run build`);
   const { NODE_TEST_CONTEXT: _outer, ...env } = process.env;
-  const done = spawnSync('npm', ['test', '--silent'], {
+  const child = spawn('npm', ['test', '--silent'], {
     cwd,
     env: { ...env, NODE_OPTIONS: '--test-reporter=tap' },
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 300_000,
   });
-  const count = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(done.stdout)?.[1] ?? 0);
-  const reasons = [...done.stdout.matchAll(/^ *ok \d+ - (.*) # SKIP ?(.*)$/gm)];
+  const printed = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'])
+    child[stream].setEncoding('utf8').on('data', (text) => {
+      printed[stream] += text;
+    });
+  const status = await endOf(child);
+  const count = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(printed.stdout)?.[1] ?? 0);
+  const reasons = [...printed.stdout.matchAll(/^ *ok \d+ - (.*) # SKIP ?(.*)$/gm)];
   const skipped = reasons.map(
     ([, test, why]) => `  examples/${name} > ${test}: ${why || 'no reason given (a fault of the test)'}`,
   );
-  const failed = Math.max(count('fail') + count('cancelled'), done.status === 0 ? 0 : 1);
-  if (failed > 0) process.stdout.write(`${done.stdout}${done.stderr}`);
-  process.stdout.write(` examples/${name}: ${count('pass')} passed, ${failed} failed\n`);
-  return { passed: count('pass'), failed, skipped };
+  const failed = Math.max(count('fail') + count('cancelled'), status === 0 ? 0 : 1);
+  const all = failed > 0 ? `${printed.stdout}${printed.stderr}` : '';
+  return { passed: count('pass'), failed, skipped, said: `${all} examples/${name}: ${count('pass')} passed, ${failed} failed\n` };
 }
 
 function skippedExample(name, why) {
-  return { passed: 0, failed: 0, skipped: [`  examples/${name}: ${why}`] };
+  return { passed: 0, failed: 0, skipped: [`  examples/${name}: ${why}`], said: '' };
 }
 
-function close(all) {
+function close(all, longest) {
+  if (longest.length > 0)
+    process.stdout.write(`\nFiles that take long, and how busy the machine was meanwhile:\n${longest.join('\n')}\n`);
   const sum = (key) => all.reduce((total, result) => total + result[key], 0);
   const skipped = all.flatMap((result) => result.skipped);
   if (skipped.length > 0) process.stdout.write(`\nSkipped here, and what would enable it:\n${byReason(skipped).join('\n')}\n`);

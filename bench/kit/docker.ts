@@ -17,7 +17,7 @@ export function runtimeSettings(runtime: 'process' | 'docker'): Readonly<Record<
 }
 
 /** As the control plane names its home to keeper and engine. */
-const homeIdOf = (home: string): string => createHash('sha256').update(home).digest('hex').slice(0, 12);
+export const homeIdOf = (home: string): string => createHash('sha256').update(home).digest('hex').slice(0, 12);
 
 /**
  * Removes what an installation has left in its engine: containers, networks, volumes and images with its label.
