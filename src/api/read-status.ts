@@ -1,4 +1,4 @@
-import { hasCode } from '../domain/errors.ts';
+import { catalogue, hasCode } from '../domain/errors.ts';
 import { isTerminal } from '../domain/rollout/state.ts';
 import type { EnvironmentKey } from '../domain/values.ts';
 import type { InstanceObservation } from '../ports/runtime.ts';
@@ -76,6 +76,7 @@ async function lookAt(
     return { observed: await runtime.observe() };
   } catch (error) {
     if (!hasCode(error, 'ENGINE_UNAVAILABLE') && !hasCode(error, 'RUNTIME_UNAVAILABLE')) throw error;
-    return { observed: [], unseen: error.message };
+    const hint = error.hint ?? catalogue[error.code].hint;
+    return { observed: [], unseen: `${error.message} (${error.code}) ${hint}` };
   }
 }

@@ -23,6 +23,7 @@ import { createController } from './controller.ts';
 import { createCommands } from './create-commands.ts';
 import { createExecutor } from './executor.ts';
 import { createHousekeeping, type Retention } from './housekeeping.ts';
+import { createInstanceNotes } from './instance-notes.ts';
 import { createInterlock } from './interlock.ts';
 import { openPlant } from './plant.ts';
 import { createPublisher } from './publisher.ts';
@@ -202,6 +203,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     }
   }
 
+  const notes = createInstanceNotes({ plant, runtime, desired: () => reconciler.desired(), clock, onFault });
   monitor.watch(reconciler.desired());
   await monitor.settled(firstLook);
   looked = true;
@@ -257,7 +259,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     level: (id) => monitor.level(id),
     stop: () => {
       cancelFeed();
-      for (const part of [executor, interlock, reconciler, publisher, signals, sight, monitor, housekeeping]) part.stop();
+      for (const part of [executor, interlock, reconciler, publisher, signals, sight, notes, monitor, housekeeping]) part.stop();
     },
   };
 }

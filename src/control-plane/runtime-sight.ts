@@ -2,13 +2,14 @@ import { activePhase } from '../domain/desired.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
 import { type Instant, millis, type RolloutId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Runtime } from '../ports/runtime.ts';
+import type { InstanceObservation, Runtime } from '../ports/runtime.ts';
 import type { HealthMonitor } from './commands.ts';
 import type { Plant } from './plant.ts';
 
 /**
  * Whether what goes wrong may be held against a release. An engine that ends takes its containers along, and is gone before they are:
- * so a failure counts only when the runtime was seen to be there after it, and not while what it brings back is still starting.
+ * so a failure counts only when the runtime was seen to be there after it, and not while what it brings back is still starting. The
+ * same where instances ended by nobody's fault, say because somebody removed their containers.
  */
 export interface RuntimeSight {
   /** Asks the runtime; `onChange` tells when the answer is there. Calls are merged. */
@@ -17,7 +18,7 @@ export interface RuntimeSight {
   askNowAndThen(): void;
   /** The runtime was there at some moment after this one. */
   wasThereAfter(moment: Instant): boolean;
-  /** It is away, or what this rollout consists of is not back yet. */
+  /** It is away, or what it took away of this rollout is not back yet. */
   isDisturbed(rollout: Rollout): boolean;
   /** Asks now. False: away or disturbed, and nothing that failed is anybody's fault. */
   isSteady(rollout: Rollout): Promise<boolean>;
@@ -39,6 +40,9 @@ const nowAndThen = 2000;
 /** What was running has this long to be healthy again once the runtime is back; then it is judged as ever. */
 const comeback = millis(60_000);
 
+const isNobodysFault = ({ reason }: NonNullable<InstanceObservation['lastExit']>): boolean =>
+  reason === 'unobserved' || reason === 'removed';
+
 export function createRuntimeSight({ runtime, plant, monitor, clock, onChange }: RuntimeSightPorts): RuntimeSight {
   let asking: Promise<void> | undefined;
   let seenAt: Instant | null = null;
@@ -47,8 +51,10 @@ export function createRuntimeSight({ runtime, plant, monitor, clock, onChange }:
   let backAt: Instant = clock.now();
   let stopped = false;
   let cancelTimer = (): void => undefined;
-  /** Rollouts during which the runtime was away, until what they consist of is back. */
+  /** Rollouts during which the runtime was away or lost something of theirs, until what they consist of is back. */
   const disturbed = new Set<RolloutId>();
+  /** Instance -> its end that was nobody's fault and has been taken in. */
+  const losses = new Map<string, number>();
 
   const look = async (): Promise<void> => {
     const began = clock.now();
@@ -58,10 +64,11 @@ export function createRuntimeSight({ runtime, plant, monitor, clock, onChange }:
       cancelLimit = clock.after(longestAnswer, () => reject(new Error('no answer')));
     });
     try {
-      await Promise.race([runtime.observe(), late]);
+      const seen = await Promise.race([runtime.observe(), late]);
       seenAt = began;
       if (away) backAt = clock.now();
       away = false;
+      takeIn(seen);
     } catch {
       away = true;
       for (const rollout of plant.rollouts()) disturbed.add(rollout.id);
@@ -72,6 +79,20 @@ export function createRuntimeSight({ runtime, plant, monitor, clock, onChange }:
       asking = undefined;
     }
     if (!stopped) onChange();
+  };
+  const takeIn = (seen: readonly InstanceObservation[]): void => {
+    const lost = seen.filter(({ instance, lastExit }) => {
+      const isNew = lastExit !== null && isNobodysFault(lastExit) && losses.get(instance) !== lastExit.at;
+      if (isNew) losses.set(instance, lastExit.at);
+      return isNew && clock.wall() - lastExit.at < comeback;
+    });
+    for (const id of losses.keys()) if (!seen.some(({ instance }) => instance === id)) losses.delete(id);
+    for (const rollout of plant.rollouts()) {
+      const own = plant.releases().get(rollout.release)?.services ?? [];
+      if (!lost.some(({ workload }) => own.some((service) => service.workload.id === workload))) continue;
+      disturbed.add(rollout.id);
+      backAt = clock.now();
+    }
   };
   const ask = (): void => {
     if (!stopped) asking ??= look();

@@ -149,8 +149,11 @@ export function createSignals({ plant, clock, dataPlane, monitor, sight, send, o
       const crashed = seen || unseen;
       const failing = crashed || (!level.healthy && known.healthy && level.judged);
       if (failing && !isCertain(rollout, key)) {
-        // What ends with the engine has not crashed.
-        if (sight.isDisturbed(rollout)) crashesTold.set(key, level.crashes);
+        if (sight.isDisturbed(rollout)) {
+          // What ends with the engine has not crashed; what is wrong once it is back is a doubt of its own.
+          crashesTold.set(key, level.crashes);
+          doubts.delete(key);
+        }
         continue;
       }
       doubts.delete(key);

@@ -94,7 +94,7 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
 
   function countCrash(entry: Watched, before: InstanceObservation | null, now: InstanceObservation): void {
     const exit = now.lastExit;
-    if (!exit || exit.reason === 'stopped' || exit.at === before?.lastExit?.at) return;
+    if (!exit || exit.at === before?.lastExit?.at || !isOwnDoing(exit)) return;
     entry.crashes += 1;
     entry.lastExit = describeExit(exit);
   }
@@ -255,9 +255,11 @@ export function createHealthMonitor({ runtime, prober, clock, onChange }: Health
   };
 }
 
-/** Its last end was seen, and its own doing: not that of a machine that went down. */
-const endedByItself = ({ lastExit }: InstanceObservation): boolean =>
-  lastExit !== null && lastExit.reason !== 'stopped' && lastExit.reason !== 'unobserved';
+const endedByItself = ({ lastExit }: InstanceObservation): boolean => lastExit !== null && isOwnDoing(lastExit);
+
+/** It was seen, and not that of a machine or an engine that went down, or of whoever removed it. */
+const isOwnDoing = ({ reason }: NonNullable<InstanceObservation['lastExit']>): boolean =>
+  reason !== 'stopped' && reason !== 'unobserved' && reason !== 'removed';
 
 /** Whether the probes of this life have shown that it is not healthy. */
 const hasFailed = (state: HealthState, spec: HealthSpec): boolean =>
@@ -266,6 +268,5 @@ const hasFailed = (state: HealthState, spec: HealthSpec): boolean =>
 function describeExit(exit: NonNullable<InstanceObservation['lastExit']>): string {
   if (exit.reason === 'memory-limit') return 'ended for using more memory than its limit';
   if (exit.reason === 'start-failed') return 'could not be started';
-  if (exit.reason === 'unobserved') return 'ended while nobody watched';
   return exit.signal ? `killed by ${exit.signal}` : `exited with code ${exit.code ?? 'unknown'}`;
 }

@@ -68,10 +68,14 @@ export interface InstanceObservation {
   readonly memory: number | null;
 }
 
+/**
+ * `unobserved`: nobody saw how it ended, as when the engine or the machine took it along. `removed`: somebody else took it away. Neither
+ * says anything about its program.
+ */
 export interface InstanceExit {
   readonly code: number | null;
   readonly signal: string | null;
-  readonly reason: 'exited' | 'stopped' | 'memory-limit' | 'start-failed' | 'unobserved';
+  readonly reason: 'exited' | 'stopped' | 'memory-limit' | 'start-failed' | 'unobserved' | 'removed';
   readonly at: WallTime;
 }
 

@@ -38,7 +38,9 @@ it('an engine that is away hides what runs, and nothing else: status and doctor 
   const [shop] = schemas.statusBody.parse(await answer.json()).environments;
   expect(shop).toMatchObject({
     release: 'v1',
-    drift: ['What runs cannot be seen: The engine does not answer.'],
+    drift: [
+      'What runs cannot be seen: The engine does not answer. (ENGINE_UNAVAILABLE) Start it, or set SIGNALBOX_DOCKER_HOST to its socket. What runs goes on running.',
+    ],
   });
   expect(shop?.services[0]?.fault).toContain('not known');
   const doctor = schemas.doctorBody.parse(await (await get('/v1/doctor')).json());

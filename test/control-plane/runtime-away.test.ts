@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { openMemoryStore } from '../../src/adapters/store/memory/store.ts';
 import type { ReleaseId } from '../../src/domain/values.ts';
 import { type Installation, install, web } from './plant-kit.ts';
 
@@ -65,5 +66,35 @@ describe('an engine that ends in a bake and takes its containers along', () => {
     await box.reach(id, 'starting');
     box.runtime.awayUntil = until;
     await box.ends(id, 'succeeded');
+  });
+});
+
+describe('an instance that somebody takes away in a bake', () => {
+  it('is no fault of the release, nor are the requests that fail until another is there', async () => {
+    const box = await install();
+    await box.live();
+    const { rolloutId: id } = await box.deploy({ bake: 20_000 });
+    await box.reach(id, 'baking');
+    await box.time.pass(3000);
+    box.runtime.takeAway(second);
+    for (let at = 50; at < 1000; at += 100) box.time.after(at, () => box.dataPlane.answer(release, 10, 10));
+    await box.time.pass(5000);
+    expect(box.phase(id)).toBe('baking');
+    await box.ends(id, 'succeeded');
+    await box.calm();
+    const told = await openMemoryStore(box.home).events({ limit: 100 });
+    expect(told.filter(({ type }) => type === 'instance.removed')).toMatchObject([{ body: { service: 'web' } }]);
+  });
+
+  it('hides nothing: what crashes once it is back has crashed', async () => {
+    const box = await install();
+    await box.live();
+    const { rolloutId: id } = await box.deploy({ bake: 60_000 });
+    await box.reach(id, 'baking');
+    await box.time.pass(3000);
+    box.runtime.takeAway(second);
+    await box.time.pass(5000);
+    box.runtime.crash(second);
+    expect((await box.ends(id, 'rolled-back')).reason?.code).toBe('INSTANCE_CRASHED');
   });
 });

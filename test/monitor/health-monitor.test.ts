@@ -120,6 +120,18 @@ describe('the health monitor', () => {
     expect(shed.monitor.endpoints().get(web.id)).toEqual([]);
   });
 
+  it('an end that nobody saw, or that somebody else brought about, is no crash', async () => {
+    const web = workloadOf();
+    shed.monitor.watch([{ workload: web, replicas: 1 }]);
+    shed.see(web, { port: null });
+    for (const [index, reason] of (['unobserved', 'removed'] as const).entries()) {
+      const lastExit = { code: null, signal: null, reason, at: (10 + index) as WallTime };
+      shed.see(web, { state: 'backing-off', lastExit });
+      shed.see(web, { state: 'running', restarts: index + 1, lastExit });
+    }
+    expect(shed.monitor.level(web.id)).toMatchObject({ crashes: 0, recordedCrashes: 0 });
+  });
+
   it('one bad probe does not fell a healthy instance, several in a row do', async () => {
     const web = workloadOf();
     let bad = 0;

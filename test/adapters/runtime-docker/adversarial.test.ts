@@ -110,7 +110,7 @@ describe('a container', () => {
       return now && now.answer.life !== before?.answer.life ? now : null;
     });
     expect(after.instance).toMatchObject({ endpoint: before?.instance.endpoint, restarts: 1 });
-    expect(after.instance.lastExit).toMatchObject({ reason: 'unobserved' });
+    expect(after.instance.lastExit).toMatchObject({ reason: 'removed' });
   });
 
   it('whose program listens elsewhere is reported with the port named', async () => {

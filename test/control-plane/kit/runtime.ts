@@ -101,6 +101,12 @@ export class MachineRuntime {
     for (const instance of this.instances.values()) if (instance.seen.workload === workload) this.#end(instance);
   }
 
+  /** Somebody takes one instance away; another is there after a second. */
+  takeAway(workload: string): void {
+    const one = [...this.instances.values()].find((instance) => instance.seen.workload === workload);
+    if (one) this.#end(one, { reason: 'removed', backAfter: 1000 });
+  }
+
   /** The port as one control plane sees it. */
   port(): Runtime {
     return {
@@ -194,11 +200,14 @@ export class MachineRuntime {
     if (crashesAfter !== undefined) instance.cancel = this.#time.after(crashesAfter, () => this.#end(instance));
   }
 
-  #end(instance: Instance): void {
+  #end(
+    instance: Instance,
+    { reason = 'exited', backAfter = 500 }: { reason?: InstanceExit['reason']; backAfter?: number } = {},
+  ): void {
     instance.cancel();
-    const lastExit: InstanceExit = { code: 1, signal: null, reason: 'exited', at: this.#wall() };
+    const lastExit: InstanceExit = { code: reason === 'exited' ? 1 : null, signal: null, reason, at: this.#wall() };
     this.#change(instance, { state: 'backing-off', lastExit });
-    instance.cancel = this.#time.after(500, () => {
+    instance.cancel = this.#time.after(backAfter, () => {
       this.#live(instance);
       this.#change(instance, { state: 'running', restarts: instance.seen.restarts + 1, startedAt: this.#wall() });
     });

@@ -35,6 +35,9 @@ export function containerBody(request: BodyRequest): Record<string, unknown> {
     Env: Object.entries(environment({ workload, env, port, init })).map(([name, value]) => `${name}=${value}`),
     ...program(workload, command),
     ...(port === null ? {} : { ExposedPorts: { [`${port}/tcp`]: {} } }),
+    // For ends that are the engine's own: ours ask first and wait as long ourselves.
+    StopTimeout: Math.ceil(workload.grace / 1000),
+    ...(workload.stopSignal === undefined ? {} : { StopSignal: workload.stopSignal }),
     // Health is judged from outside, by traffic's own way; a check inside would only cost a program every few seconds.
     Healthcheck: { Test: ['NONE'] },
     Tty: false,

@@ -114,7 +114,7 @@ export interface ContainerState {
 export interface ExitRecord {
   readonly code: number | null;
   readonly signal: string | null;
-  readonly reason: 'exited' | 'stopped' | 'memory-limit' | 'start-failed' | 'unobserved';
+  readonly reason: 'exited' | 'stopped' | 'memory-limit' | 'start-failed' | 'unobserved' | 'removed';
   readonly message?: string;
   /** Wall clock, ms. */
   readonly at: number;

@@ -8,6 +8,8 @@ export interface Seen {
   readonly container: string;
   readonly created: boolean;
   readonly running: boolean;
+  /** Somebody is taking it away. */
+  readonly removing: boolean;
   readonly pid: number;
   /** Wall clock, ms. */
   readonly startedAt: number | null;
@@ -151,6 +153,7 @@ function seenOf({ Id, Config, State, NetworkSettings }: Inspected): Seen {
     container: Id,
     created: State.Status === 'created',
     running: State.Running,
+    removing: State.Status === 'removing',
     pid: State.Pid,
     startedAt: timeOf(State.StartedAt),
     finishedAt: timeOf(State.FinishedAt),

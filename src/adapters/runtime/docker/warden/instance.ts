@@ -3,6 +3,7 @@ import type { Engine } from '../../../../engine/client.ts';
 import { EngineError, isUnavailable } from '../../../../engine/errors.ts';
 import { WireError } from '../../../../wire/server.ts';
 import type { ContainerState, ExitRecord, InstanceSpec } from '../protocol.ts';
+import { type Absence, isEnginesDoing } from './absence.ts';
 import { type Containers, exitOf, NameTaken, type Seen } from './containers.ts';
 import { keepLastWords } from './last-words.ts';
 import type { Making } from './making.ts';
@@ -47,8 +48,8 @@ export interface InstanceContext {
   readonly containers: Containers;
   readonly making: Making;
   readonly bootId: string;
-  /** Wall clock at which the engine was lost last; null: not since this warden runs. */
-  readonly lostAt: () => number | null;
+  /** The engine's last one; null: none since this warden runs. */
+  readonly absence: () => Absence | null;
   readonly save: (record: InstanceRecord, desired: boolean) => void;
   readonly forget: (id: string) => void;
   readonly publish: (state: ContainerState) => void;
@@ -61,8 +62,6 @@ export interface InstanceContext {
 const backoff = { minMs: 250, maxMs: 30_000, stableMs: 10_000 };
 /** Pause before an engine that was away is asked again, unless it says itself that it is back. */
 const engineAgainMs = 2000;
-/** An end this long before the engine was seen to be gone was the engine's doing, ms. */
-const lossSlackMs = 5000;
 const stopLookMs = 100;
 
 export function openInstance(first: InstanceRecord, context: InstanceContext): Instance {
@@ -144,11 +143,8 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
   };
 
   /** The engine's end, or the machine's, is nobody's crash. */
-  const isBlameless = ({ finishedAt }: Seen): boolean => {
-    if (record.bootId !== context.bootId) return true;
-    const lostAt = context.lostAt();
-    return lostAt !== null && finishedAt !== null && finishedAt >= lostAt - lossSlackMs && (record.startedAt ?? 0) < lostAt;
-  };
+  const isBlameless = ({ finishedAt }: Seen): boolean =>
+    record.bootId !== context.bootId || isEnginesDoing(context.absence(), { startedAt: record.startedAt, finishedAt });
 
   const launch = async (): Promise<void> => {
     if (closed || stopping || phase === 'running') return;
@@ -211,10 +207,11 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
       return;
     }
     if (phase !== 'running' && timer !== undefined) return;
-    if (!seen) {
+    if (!seen || seen.removing) {
+      // Told before it is gone: whoever judges what fails meanwhile has to know. Its successor waits for its name.
       keep({ container: null });
       report(`${id}: its container was removed by somebody else; a new one is made.`);
-      isDown(unobserved(), false);
+      isDown({ ...unobserved(), reason: 'removed' }, false);
     } else if (seen.created) later(0);
     else {
       const blameless = isBlameless(seen);

@@ -8,6 +8,7 @@ import { takeLock } from '../../../../keeper/lock.ts';
 import { openRecords } from '../../../../keeper/state.ts';
 import { type Handlers, serveWire, WireError } from '../../../../wire/server.ts';
 import { type InstanceSpec, type WardenConfig, type WardenEvents, type WardenMethods, wardenRevision } from '../protocol.ts';
+import type { Absence } from './absence.ts';
 import { openContainers } from './containers.ts';
 import { type Instance, type InstanceContext, type InstanceRecord, openInstance, refusalOf } from './instance.ts';
 import { type Link, openLinks } from './links.ts';
@@ -42,7 +43,7 @@ async function main(config: WardenConfig): Promise<void> {
   const instances = new Map<string, Instance>();
   const startedAt = Date.now();
   let trouble: string | null = 'The engine was not asked yet.';
-  let lostAt: number | null = null;
+  let absence: Absence | null = null;
   let publish: (event: 'instance' | 'run', body: never) => void = () => {};
 
   const declareLinks = (): void => {
@@ -62,6 +63,7 @@ async function main(config: WardenConfig): Promise<void> {
     store: runStore,
     publish: (state) => publish('run', state as never),
     onMoved: () => declareLinks(),
+    absence: () => absence,
     report,
   });
   const context: InstanceContext = {
@@ -69,7 +71,7 @@ async function main(config: WardenConfig): Promise<void> {
     containers,
     making,
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
-    lostAt: () => lostAt,
+    absence: () => absence,
     save: (record, desired) => instanceStore.write(record.spec.id, record, !desired),
     forget: (id) => {
       instances.delete(id);
@@ -190,8 +192,8 @@ async function main(config: WardenConfig): Promise<void> {
     },
     list: async () => {
       for (const instance of instances.values()) instance.look();
-      // An engine that has just ended may not have been missed yet.
-      const away = trouble ?? (await whyAway());
+      // An engine that has just ended may not have been missed yet, and one that is back has not been compared yet.
+      const away = (await whyAway()) ?? trouble;
       return { trouble: away, instances: [...instances.values()].map((instance) => instance.state()), runs: runs.list() };
     },
     memory: async () => {
@@ -226,11 +228,12 @@ async function main(config: WardenConfig): Promise<void> {
       filters: { type: ['container'], label: [`signalbox.installation=${homeId}`] },
       signal: following.signal,
       onOpen: () => {
-        const since = lostAt;
+        if (absence?.until === Infinity) absence = { ...absence, until: Date.now() };
+        const since = absence;
         // What is told from here on is what the engine says now.
         void compareAll()
           .then(() => {
-            if (lostAt === since) trouble = null;
+            if (absence === since) trouble = null;
             return sweep();
           })
           .catch(complain)
@@ -238,7 +241,7 @@ async function main(config: WardenConfig): Promise<void> {
       },
       onLost: (cause) => {
         trouble = cause instanceof Error ? cause.message : String(cause);
-        lostAt = Date.now();
+        absence = { from: Date.now(), until: Infinity };
         report(trouble);
         resolve();
       },

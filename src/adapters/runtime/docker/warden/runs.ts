@@ -2,6 +2,7 @@ import type { Engine } from '../../../../engine/client.ts';
 import { isUnavailable } from '../../../../engine/errors.ts';
 import type { Records } from '../../../../keeper/state.ts';
 import type { RunSpec, RunState } from '../protocol.ts';
+import { type Absence, isEnginesDoing } from './absence.ts';
 import type { Containers } from './containers.ts';
 import { lastLines } from './last-words.ts';
 import type { Making } from './making.ts';
@@ -36,6 +37,8 @@ export interface RunsOptions {
   readonly store: Records<RunRecord>;
   readonly publish: (state: RunState) => void;
   readonly onMoved: () => void;
+  /** The engine's last one; null: none since this warden runs. */
+  readonly absence: () => Absence | null;
   readonly report: (message: string) => void;
 }
 
@@ -44,7 +47,7 @@ const tailLines = 40;
 const graceAtTimeoutMs = 2000;
 
 export function openRuns(options: RunsOptions): Runs {
-  const { engine, containers, making, store, publish, onMoved, report } = options;
+  const { engine, containers, making, store, publish, onMoved, absence, report } = options;
   const runs = new Map<string, RunRecord>();
   const timers = new Map<string, NodeJS.Timeout>();
   const starting = new Map<string, Promise<RunState>>();
@@ -165,7 +168,9 @@ export function openRuns(options: RunsOptions): Runs {
       }
     } else {
       if (record.container === null) keep({ ...record, container: seen.container });
-      await finish(id, seen.exitCode);
+      // How it would have ended, had the engine not ended it, nobody knows.
+      const cut = seen.exitCode !== 0 && isEnginesDoing(absence(), { ...record.state, finishedAt: seen.finishedAt });
+      await finish(id, cut ? null : seen.exitCode);
     }
   };
   const sync = async (id?: string): Promise<void> => {
