@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenLocally } from './local-server.ts';
 import { indexPage } from './page.ts';
 
 export interface IndexServer {
@@ -18,19 +18,7 @@ export async function serveIndex(app: string, hosts: readonly string[], port: nu
       .writeHead(req.url === '/' ? 200 : 404, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
       .end(indexPage(app, urls));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, resolve);
-  });
-  server.unref();
+  const listening = await listenLocally(server);
   const own = hosts.includes('*') ? [] : ['localhost', '127.0.0.1', '[::1]'].filter((host) => !hosts.includes(host));
-  server.unref();
-  return {
-    port: (server.address() as AddressInfo).port,
-    hosts: own,
-    close: () => {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  return { ...listening, hosts: own };
 }

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
+import { answers as answersAt } from '../wire/answers.ts';
 
 /** Where services of a stack are put: below the ports of outgoing connections, above those that people type. */
 const range = { from: 20_000, to: 31_999 };
@@ -22,16 +23,4 @@ function canBind(host: string, port: number): Promise<boolean> {
 }
 
 /** Whether somebody accepts connections there. */
-export function answers(port: number, host = '127.0.0.1'): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1000 });
-    socket
-      .once('connect', () => {
-        resolve(true);
-        socket.resume().end();
-      })
-      .once('timeout', () => socket.destroy())
-      .on('error', () => socket.destroy())
-      .once('close', () => resolve(false));
-  });
-}
+export const answers = (port: number, host = '127.0.0.1'): Promise<boolean> => answersAt({ host, port, withinMs: 1000 });

@@ -1,10 +1,10 @@
 import { open, readFile, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { mediaTypeOf } from '../proxy/static/media-types.ts';
 import { realFile, segmentsOf } from '../proxy/static/resolve.ts';
+import { listenLocally } from './local-server.ts';
 
 /** Serves a folder as it is at this moment: nothing is kept by anybody, and open pages reload when a file changes. */
 export interface SiteServer {
@@ -41,20 +41,11 @@ export async function serveSite(options: SiteOptions): Promise<SiteServer> {
       else res.writeHead(500, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(String(cause));
     });
   });
-  server.on('upgrade', (_req, socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, resolve);
-  });
-  server.unref();
+  const listening = await listenLocally(server);
   return {
-    port: (server.address() as AddressInfo).port,
+    ...listening,
     changed: () => {
       for (const listener of listeners) listener.write('data: changed\n\n');
-    },
-    close: () => {
-      server.close();
-      server.closeAllConnections();
     },
   };
 }

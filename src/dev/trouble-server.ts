@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenLocally } from './local-server.ts';
 import { type Trouble, troubleHeader, troublePage, troubleProblem } from './page.ts';
 
 /** Answers for a service that cannot. */
@@ -24,17 +24,5 @@ export async function serveTrouble(trouble: () => Trouble): Promise<TroubleServe
     });
     res.end(req.method === 'HEAD' ? undefined : body);
   });
-  server.on('upgrade', (_req, socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, resolve);
-  });
-  server.unref();
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  return listenLocally(server);
 }

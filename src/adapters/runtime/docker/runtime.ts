@@ -7,6 +7,7 @@ import { openEngine } from '../../../engine/client.ts';
 import type { KeeperClient } from '../../../keeper/client.ts';
 import { openRecords } from '../../../keeper/state.ts';
 import type { InstanceObservation, Runtime } from '../../../ports/runtime.ts';
+import { turns } from '../../../wire/turns.ts';
 import type { FetchImage } from './images.ts';
 import { followLines, formerInstances, type LogSource, newestLines } from './logs.ts';
 import { type DockerFolders, instanceId, logFolderOf, networkName, numberOfInstance, workloadOfInstance } from './names.ts';
@@ -236,19 +237,5 @@ export function openDockerRuntime(options: DockerRuntimeOptions): DockerRuntime 
       warden.close();
       await engine.close();
     },
-  };
-}
-
-/** Runs the jobs of one key one after the other, whatever became of the one before. */
-function turns(): (key: string, job: () => Promise<void>) => Promise<void> {
-  const last = new Map<string, Promise<void>>();
-  return (key, job) => {
-    const mine = (last.get(key) ?? Promise.resolve()).then(job, job);
-    const quiet = mine.catch(() => {});
-    last.set(key, quiet);
-    void quiet.then(() => {
-      if (last.get(key) === quiet) last.delete(key);
-    });
-    return mine;
   };
 }

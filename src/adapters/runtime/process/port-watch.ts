@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import type { InstanceUsage } from '../../../keeper/protocol.ts';
+import { answers } from '../../../wire/answers.ts';
 
 /** How long a program may listen elsewhere only before PORT counts as ignored: some open a side port first, ms. */
 const patienceMs = 3000;
@@ -51,7 +51,8 @@ export function openPortWatch({ inspect, onIgnored, onListening }: PortWatchOpti
   let fullAt = 0;
   const glance = async (): Promise<void> => {
     const due = performance.now() - fullAt >= fullEveryMs;
-    if (due || (await Promise.all([...expected.values()].map(somebodyAnswers))).includes(true)) await look();
+    if (due || (await Promise.all([...expected.values()].map((at) => answers({ ...at, withinMs: fullEveryMs })))).includes(true))
+      await look();
   };
   const look = async (): Promise<void> => {
     if (expected.size === 0) return;
@@ -101,19 +102,4 @@ export function openPortWatch({ inspect, onIgnored, onListening }: PortWatchOpti
       clearTimeout(timer);
     },
   };
-}
-
-/** Whoever it is. Takes its leave politely: a reset, which unread words of a greeting would cause, has ended careless programs. */
-function somebodyAnswers({ host, port }: Address): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: fullEveryMs });
-    socket
-      .once('connect', () => {
-        resolve(true);
-        socket.resume().end();
-      })
-      .once('timeout', () => socket.destroy())
-      .on('error', () => socket.destroy())
-      .once('close', () => resolve(false));
-  });
 }

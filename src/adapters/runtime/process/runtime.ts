@@ -6,6 +6,7 @@ import type { Workload } from '../../../domain/release.ts';
 import type { Epoch, InstanceId } from '../../../domain/values.ts';
 import type { InstanceState } from '../../../keeper/protocol.ts';
 import type { InstanceObservation, Runtime } from '../../../ports/runtime.ts';
+import { turns } from '../../../wire/turns.ts';
 import type { BaseEnvironment } from './environment.ts';
 import { artifactOf, type Folders, logFolderOf, persistentOf, scratchOf } from './folders.ts';
 import { callsTo, type RuntimeKeeper } from './keeper-calls.ts';
@@ -280,18 +281,4 @@ function siblingPort(workload: Workload, all: readonly WorkloadRecord[]): number
       fixedPort !== null && w.app === workload.app && w.environment === workload.environment && w.service === workload.service,
   );
   return same?.fixedPort ?? null;
-}
-
-/** Runs the jobs of one key one after the other, whatever became of the one before. */
-function turns(): (key: string, job: () => Promise<void>) => Promise<void> {
-  const last = new Map<string, Promise<void>>();
-  return (key, job) => {
-    const mine = (last.get(key) ?? Promise.resolve()).then(job, job);
-    const quiet = mine.catch(() => {});
-    last.set(key, quiet);
-    void quiet.then(() => {
-      if (last.get(key) === quiet) last.delete(key);
-    });
-    return mine;
-  };
 }

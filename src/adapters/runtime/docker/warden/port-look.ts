@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { answers } from '../../../../wire/answers.ts';
 
 export interface Listening {
   /** `*` is every address. */
@@ -48,16 +48,4 @@ function hostOf(hex: string): string {
 export const isLoopback = (host: string): boolean => host.startsWith('127.') || host === '::1';
 
 /** Where the tables are closed to us: whether the container itself accepts a connection. Nobody stands between. */
-export function accepts(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 250 });
-    socket
-      .once('connect', () => {
-        resolve(true);
-        socket.resume().end();
-      })
-      .once('timeout', () => socket.destroy())
-      .on('error', () => socket.destroy())
-      .once('close', () => resolve(false));
-  });
-}
+export const accepts = (host: string, port: number): Promise<boolean> => answers({ host, port, withinMs: 250 });
