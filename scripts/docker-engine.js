@@ -14,6 +14,7 @@ export const baseImage = 'signalbox-base:bookworm';
 /** Folder below test/docker/stand-ins -> the names it goes by. */
 const standIns = {
   node: ['node:20-bookworm-slim'],
+  python: ['python:3.12-slim-bookworm'],
   postgres: ['postgres:15', 'postgres:16'],
   redis: ['redis:7'],
   mailpit: ['axllent/mailpit:v1.21'],

@@ -39,11 +39,13 @@ function buildStage(facts: ImageFacts, { cacheMounts = false }: DockerfileOption
     at = inFolder(folder);
     return [`WORKDIR ${at}`];
   };
+  const first = facts.manifests.length > 0;
   const install = facts.install === undefined ? [] : [...goTo(facts.install.folder), runLine(facts.install.command, cache)];
-  const single = Object.fromEntries(Object.entries(facts.buildEnv).filter(([, value]) => !hasLineBreak(value)));
+  const single = Object.entries(facts.buildEnv).filter(([, value]) => !hasLineBreak(value));
+  const early = first ? single.filter(([name]) => !inlined.test(name)) : single;
+  const late = single.filter((entry) => !early.includes(entry));
   const long = Object.entries(facts.buildEnv).filter(([, value]) => hasLineBreak(value));
   const exported = long.map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`).join('');
-  const first = facts.manifests.length > 0;
   return [
     'FROM ${BUILD_BASE} AS build',
     asRoot,
@@ -51,13 +53,14 @@ function buildStage(facts: ImageFacts, { cacheMounts = false }: DockerfileOption
     ...facts.tools.map((tool) => runLine(tool, cache)),
     ...(facts.language === 'python' ? pathLine(facts.programs) : []),
     `WORKDIR ${appFolder}`,
+    ...envLines(Object.fromEntries(early)),
     ...(first
       ? ['# Dependencies change less often than the source: a layer of their own.', ...copyManifests(facts.manifests), ...install]
       : []),
     ...(first ? goTo('.') : []),
     'COPY . .',
     ...(first ? [] : install),
-    ...envLines(single),
+    ...envLines(Object.fromEntries(late)),
     ...(facts.build.length > 0 ? goTo(facts.path) : []),
     ...facts.build.map((command) => runLine(exported + command, cache)),
     ...(facts.prune === undefined
@@ -71,6 +74,9 @@ function buildStage(facts: ImageFacts, { cacheMounts = false }: DockerfileOption
         ]),
   ];
 }
+
+/** Variables that bundlers write into pages, and no install reads: their changes should install nothing anew. */
+const inlined = /^(?:NEXT_PUBLIC|NUXT_PUBLIC|EXPO_PUBLIC|PUBLIC|VITE|REACT_APP|VUE_APP|GATSBY|NG_APP)_/;
 
 /** One instruction for each folder, so that every file keeps its place. */
 function copyManifests(files: readonly string[]): string[] {

@@ -129,6 +129,25 @@ describe('compose.yaml', () => {
     expect(services['web']?.['ports']).toEqual(['127.0.0.1:${HTTP_PORT:-8080}:3000']);
   });
 
+  it('keeps apart what is called alike: volumes and routes', async () => {
+    const { services, router } = await compose({
+      ...server('web', 3000),
+      ...server('more', 4000),
+      'signalbox.yaml': [
+        'services:',
+        '  web: { path: web, run: npm start, health: /up, route: /a-b, persist: [a-b, a/b] }',
+        '  web-a: { path: more, run: npm start, health: /up, route: /a/b, persist: [b] }',
+      ].join('\n'),
+    });
+    const mounts = Object.values(services).flatMap((one) => (one['volumes'] ?? []) as string[]);
+    const volumes = mounts.filter((mount) => !mount.startsWith('.')).map((mount) => mount.split(':')[0]);
+    expect(volumes).toHaveLength(3);
+    expect(new Set(volumes).size).toBe(3);
+    const matchers = [...router.matchAll(/^\s*@(\S+) path/gm)].map(([, name]) => name);
+    expect(matchers).toHaveLength(2);
+    expect(new Set(matchers).size).toBe(2);
+  });
+
   it('takes a name that is free for what it adds', async () => {
     const { services } = await compose({
       ...shop,
@@ -171,6 +190,8 @@ describe('.env.example', () => {
     const { text } = envExample(await inputOf(files));
     expect(text).not.toContain('hunter2');
     expect(text).toContain('# JWT_SECRET=\n');
+    const address = { ...files, 's.js': "connect(process.env.MAIN_STORE ?? 'postgres://app:hunter2@db.example/app')" };
+    expect(envExample(await inputOf(address)).text).toMatch(/# MAIN_STORE=\n/);
   });
 
   it.each([

@@ -80,6 +80,19 @@ describe('a Dockerfile for Node', () => {
     expect(last).toContain('COPY --from=build --chown=1000:1000 /app/ /app/\n');
   });
 
+  it('gives the variables of the build to its install too, but not those of pages', async () => {
+    const text = await dockerfileOf({
+      ...app,
+      'signalbox.yaml': yaml(
+        'build: npm ci && npm run build\nrun: npm start\nroute: /\nbuildEnv: { PUPPETEER_SKIP_DOWNLOAD: "1", VITE_TITLE: shop }',
+      ),
+    });
+    const lines = text.split('\n');
+    expect(lines.indexOf('ENV PUPPETEER_SKIP_DOWNLOAD=1')).toBeLessThan(lines.indexOf('RUN npm ci'));
+    expect(lines.indexOf('ENV PUPPETEER_SKIP_DOWNLOAD=1')).toBeGreaterThan(0);
+    expect(lines.indexOf('ENV VITE_TITLE=shop')).toBe(lines.indexOf('COPY . .') + 1);
+  });
+
   it('says what only one service of a folder has after the layers that all share', async () => {
     const manifest = packageJson({ scripts: { start: 'MODE=web node server.js' }, dependencies: { express: '5' } });
     const lines = (await dockerfileOf({ ...app, 'package.json': manifest })).split('\n');

@@ -43,13 +43,17 @@ function byPath(targets: readonly RoutedTarget[], host: string): string[] {
   const routes = targets
     .flatMap(({ address, routes: own }) => own.filter((route) => route.host === host).map((route) => ({ address, ...route })))
     .sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? -1 : 1));
+  const names = routes.map(({ path }) => `path${path.replace(/[^A-Za-z0-9]+/g, '-')}`);
+  // `/a-b` and `/a/b` are two.
+  const nameOf = (index: number): string =>
+    names.indexOf(names[index] ?? '') === index ? (names[index] ?? '') : `${names[index]}.${index}`;
   return [
-    ...routes.flatMap(({ address, path, stripPath }) =>
+    ...routes.flatMap(({ address, path, stripPath }, index) =>
       path === '/'
         ? ['\t\thandle {', `\t\t\treverse_proxy ${address}`, '\t\t}']
         : [
-            `\t\t@${nameOf(path)} path ${word(path)} ${word(`${path}/*`)}`,
-            `\t\thandle @${nameOf(path)} {`,
+            `\t\t@${nameOf(index)} path ${word(path)} ${word(`${path}/*`)}`,
+            `\t\thandle @${nameOf(index)} {`,
             ...(stripPath ? [`\t\t\turi strip_prefix ${word(path)}`] : []),
             `\t\t\treverse_proxy ${address}`,
             '\t\t}',
@@ -58,8 +62,6 @@ function byPath(targets: readonly RoutedTarget[], host: string): string[] {
     ...(routes.some(({ path }) => path === '/') ? [] : ['\t\thandle {', '\t\t\trespond 404', '\t\t}']),
   ];
 }
-
-const nameOf = (path: string): string => `path${path.replace(/[^A-Za-z0-9]+/g, '-')}`;
 
 /** A word that the router takes as it is. */
 const word = (path: string): string => (/^[\w./:@%+,*~-]+$/.test(path) ? path : `"${path.replace(/["\\]/g, '\\$&')}"`);

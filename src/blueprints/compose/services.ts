@@ -44,7 +44,10 @@ export function composeService(packed: PackedService, context: ComposeContext): 
   const kept =
     facts === undefined
       ? []
-      : service.persist.map((folder) => ({ name: volumeName(service, folder), at: posix.join(appFolder, facts.path, folder) }));
+      : service.persist.map((folder) => ({
+          name: volumeName(service, folder, spec),
+          at: posix.join(appFolder, facts.path, folder),
+        }));
   const volumes = kept.length === 0 ? {} : { volumes: kept.map(({ name, at }) => `${name}:${literal(at)}`) };
   const before =
     service.release === undefined
@@ -188,8 +191,18 @@ function healthOf({ service }: PackedService, probe: readonly string[]): Record<
   };
 }
 
-const volumeName = (service: ServiceSpec, folder: string): string =>
-  `${service.name}-${folder.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'data'}`;
+/** Two folders never share a volume, however much alike they are called. */
+function volumeName(service: ServiceSpec, folder: string, spec: AppSpec): string {
+  const plain = (name: string, inner: string): string =>
+    `${name}-${inner.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '') || 'data'}`;
+  const wanted = plain(service.name, folder);
+  const accessories = Object.keys(spec.accessories ?? {}).map((name) => `${name}-data`);
+  const all = Object.values(spec.services).flatMap(({ name, persist }) => persist.map((inner) => ({ name, inner })));
+  const alike = all.filter(({ name, inner }) => plain(name, inner) === wanted);
+  const at =
+    alike.findIndex(({ name, inner }) => name === service.name && inner === folder) + (accessories.includes(wanted) ? 1 : 0);
+  return at === 0 ? wanted : `${wanted}.${at + 1}`;
+}
 
 /** A name that no service and no accessory has. */
 export function free(wanted: string, spec: AppSpec): string {

@@ -1,3 +1,4 @@
+import { isSecretValue } from '../../config/compose/environment.ts';
 import { accessoryImage, accessoryVariables, describeAccessory } from '../../domain/accessories.ts';
 import { accessoriesIn } from '../../domain/links.ts';
 import type { AppSpec } from '../../domain/spec.ts';
@@ -75,7 +76,7 @@ function know(asked: Map<string, Known>, name: string): Known {
 }
 
 function lines({ name, comments, preset, optional }: Known): string[] {
-  const value = preset === undefined || looksSecret(name) ? '' : quoted(preset);
+  const value = preset === undefined || looksSecret(name) ? '' : quoted(isSecretValue(preset) ? '' : preset);
   const open = !optional && preset === undefined;
   const said = [...comments].map(([text, about]) => (about[0] === '' ? text : `${about.join(', ')}: ${text}`));
   return [...said.map((text) => `# ${text.replace(/\s+/g, ' ')}`), open ? `${name}=` : `# ${name}=${value}`];

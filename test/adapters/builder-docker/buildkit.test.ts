@@ -58,6 +58,21 @@ test.each([
   expect(because.message).toContain(text);
 });
 
+test.each([
+  ['the Dockerfile made for it', '`buildEnv: { BUILD_BASE: … }` of the service names one that has'],
+  ['web/Dockerfile', 'Build in a base that has one'],
+])('a package that has to be compiled where no compiler is, is explained: %s', (dockerfile, text) => {
+  const tail = ['npm error gyp ERR! find Python - "" could not be run', 'npm error gyp ERR! not ok'];
+  const because = explainFailure('The command returned a non-zero code: 1', {
+    service: 'web',
+    dockerfile,
+    step: 'RUN npm ci',
+    tail,
+  });
+  expect(because.message).toContain('has no compiler');
+  expect(because.message).toContain(text);
+});
+
 describe('on an engine', () => {
   let bench: Workbench;
   beforeEach((ctx) => {

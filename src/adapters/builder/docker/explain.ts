@@ -3,8 +3,11 @@ import type { BuildResult } from '../../../ports/builder.ts';
 type Because = NonNullable<(BuildResult & { ok: false })['because']>;
 
 /** What went wrong in an image build, in words that say what to do; undefined where the message says it all. */
-export function explainFailure(message: string, facts: { service: string; dockerfile: string; step: string | null }): Because {
-  const { service, dockerfile, step } = facts;
+export function explainFailure(
+  message: string,
+  facts: { service: string; dockerfile: string; step: string | null; tail?: readonly string[] },
+): Because {
+  const { service, dockerfile, step, tail = [] } = facts;
   const at = step === null ? '' : ` at "${step.length > 160 ? `${step.slice(0, 157)}…` : step}"`;
   const because = (why: string, code: Because['code'] = 'BUILD_FAILED'): Because => ({
     code,
@@ -36,8 +39,15 @@ export function explainFailure(message: string, facts: { service: string; docker
     )
   )
     return because(`${dockerfile} has a mistake: ${firstLine(message)}`);
+  if (tail.some((line) => noCompiler.test(line)))
+    return because(
+      `a package has no ready-made binary for this platform, and the base of the build has no compiler. ${dockerfile.startsWith('the ') ? '`buildEnv: { BUILD_BASE: … }` of the service names one that has, such as node:20-bookworm or python:3.12-bookworm' : 'Build in a base that has one'}; the image itself may stay slim.`,
+    );
   return because(firstLine(message));
 }
+
+const noCompiler =
+  /gyp ERR! find Python.*could not be run|Could not find any Python installation|not found: make|(?:gcc|cc|g\+\+|c\+\+|make): (?:command )?not found|No such file or directory: '(?:gcc|cc|g\+\+)|command '(?:\S*gcc|cc)' failed/i;
 
 /** The engine tells a full disk in many ways. */
 export const tellsFullDisk = (text: string): boolean =>

@@ -195,7 +195,12 @@ async function concluded(
 }
 
 function failed(making: Making, end: { message: string; exitCode: number | null; step: string | null }, log: BuildLog): Failure {
-  const because = explainFailure(end.message, { service: making.request.service, dockerfile: nameOf(making), step: end.step });
+  const because = explainFailure(end.message, {
+    service: making.request.service,
+    dockerfile: nameOf(making),
+    step: end.step,
+    tail: log.tail(),
+  });
   return { ok: false, end: 'failed', exitCode: end.exitCode, tail: log.tail(), because };
 }
 
