@@ -39,6 +39,8 @@ const askAgain = millis(500);
 const nowAndThen = 2000;
 /** What was running has this long to be healthy again once the runtime is back; then it is judged as ever. */
 const comeback = millis(60_000);
+/** A request counts when it has ended: those that met nobody are counted when everything is back already. */
+const settling = millis(2000);
 
 const isNobodysFault = ({ reason }: NonNullable<InstanceObservation['lastExit']>): boolean =>
   reason === 'unobserved' || reason === 'removed';
@@ -51,8 +53,8 @@ export function createRuntimeSight({ runtime, plant, monitor, clock, onChange }:
   let backAt: Instant = clock.now();
   let stopped = false;
   let cancelTimer = (): void => undefined;
-  /** Rollouts during which the runtime was away or lost something of theirs, until what they consist of is back. */
-  const disturbed = new Set<RolloutId>();
+  /** Rollouts during which the runtime was away or lost something of theirs -> since when what they consist of is back; null: not yet. */
+  const disturbed = new Map<RolloutId, Instant | null>();
   /** Instance -> its end that was nobody's fault and has been taken in. */
   const losses = new Map<string, number>();
 
@@ -71,7 +73,7 @@ export function createRuntimeSight({ runtime, plant, monitor, clock, onChange }:
       takeIn(seen);
     } catch {
       away = true;
-      for (const rollout of plant.rollouts()) disturbed.add(rollout.id);
+      for (const rollout of plant.rollouts()) disturbed.set(rollout.id, null);
       cancelTimer();
       if (!stopped) cancelTimer = clock.after(askAgain, ask);
     } finally {
@@ -90,7 +92,7 @@ export function createRuntimeSight({ runtime, plant, monitor, clock, onChange }:
     for (const rollout of plant.rollouts()) {
       const own = plant.releases().get(rollout.release)?.services ?? [];
       if (!lost.some(({ workload }) => own.some((service) => service.workload.id === workload))) continue;
-      disturbed.add(rollout.id);
+      disturbed.set(rollout.id, null);
       backAt = clock.now();
     }
   };
@@ -104,13 +106,20 @@ export function createRuntimeSight({ runtime, plant, monitor, clock, onChange }:
     );
   const isDisturbed = (rollout: Rollout): boolean => {
     if (away) {
-      disturbed.add(rollout.id);
+      disturbed.set(rollout.id, null);
       return true;
     }
-    if (!disturbed.has(rollout.id)) return false;
-    if (!isBack(rollout) && clock.now() - backAt < comeback) return true;
+    const since = disturbed.get(rollout.id);
+    if (since === undefined) return false;
+    if (!isBack(rollout)) {
+      disturbed.set(rollout.id, null);
+      if (clock.now() - backAt < comeback) return true;
+    } else if (since === null || clock.now() - since < settling) {
+      disturbed.set(rollout.id, since ?? clock.now());
+      return true;
+    }
     disturbed.delete(rollout.id);
-    for (const id of disturbed) if (activePhase(plant.rollout(id) ?? rollout) === null) disturbed.delete(id);
+    for (const id of disturbed.keys()) if (activePhase(plant.rollout(id) ?? rollout) === null) disturbed.delete(id);
     return false;
   };
 

@@ -19,7 +19,7 @@ it('nothing is judged or published during the first look at what runs: no table 
   });
   await box.boot();
   expect(meanwhile).toEqual({ phase: 'baking', served, done });
-  await box.time.pass(1000);
+  await box.time.pass(4000);
   expect(box.phase(rolloutId)).toBe('baking');
   box.dataPlane.answer('shop/production/v2', 40, 40);
   expect((await box.ends(rolloutId, 'rolled-back')).reason?.code).toBe('BAKE_FAILED');
