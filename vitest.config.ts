@@ -3,8 +3,8 @@ import { LongestFirst } from './test/setup/longest-first.ts';
 
 const shared = { testTimeout: 30_000, hookTimeout: 60_000, globalSetup: ['test/setup/compile.ts'] };
 const installations = { ...shared, testTimeout: 180_000, hookTimeout: 180_000 };
-/** What these assert is a time in which the processors work: the examples' cold builds, a killed part that is back within a second. */
-const timed = ['test/e2e/examples-docker.test.ts', 'test/chaos/parts.test.ts'];
+/** What these assert is a time in which the processors work: the examples' cold builds, a part or a release that is back within seconds. */
+const timed = ['test/e2e/examples-docker.test.ts', 'test/e2e/engine-hangs.test.ts', 'test/chaos/parts.test.ts'];
 
 /**
  * `rules` and `programs` are small programs, as many files side by side as the smallest machine has processors. `whole` drives complete
