@@ -88,6 +88,18 @@ describe('on a runtime of containers', () => {
     expect(asked).toEqual([]);
   });
 
+  test('services of one folder with one Dockerfile are one image, however each of them starts', async () => {
+    const file = `app: shop
+services:
+  api: { path: web, run: node api.js, route: / }
+  mailer: { path: web, run: node mailer.js, env: { A: b } }
+`;
+    const { services } = await freeze({ 'signalbox.yaml': file, 'web/server.js': 'one', ...dockerfile });
+    const { api, mailer } = services;
+    expect(api?.build.key).toBe(mailer?.build.key);
+    expect([api?.workload.run, mailer?.workload.run]).toEqual(['node api.js', 'node mailer.js']);
+  });
+
   test('static services are folders still, built by the programs of this machine', async () => {
     const { services, asked } = await freeze(shop('static: dist, build: npm run build', dockerfile));
     expect(one(services).build.image).toBeUndefined();
