@@ -58,13 +58,15 @@ export function parseConfigDocument(text: string): { document: ConfigDocument } 
 function treeFaults(document: Document.Parsed, at: (offset: number) => { line: number; column: number }): Mistake[] {
   const faults: Mistake[] = [];
   visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) === undefined)
-        faults.push({
-          ...at(alias.range?.[0] ?? 0),
-          at: '',
-          text: `there is no anchor &${alias.source} for the alias *${alias.source}`,
-        });
+    Alias(_, alias, path) {
+      const meant = alias.resolve(document);
+      const text =
+        meant === undefined
+          ? `there is no anchor &${alias.source} for the alias *${alias.source}`
+          : path.includes(meant)
+            ? `the alias *${alias.source} stands inside of what it stands for`
+            : undefined;
+      if (text !== undefined) faults.push({ ...at(alias.range?.[0] ?? 0), at: '', text });
     },
     Pair(_, pair, path) {
       const key = pair.key;

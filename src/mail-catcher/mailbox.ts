@@ -49,7 +49,8 @@ export function openMailbox({ messages, bytes }: MailboxLimits): Mailbox {
 }
 
 function subjectOf(raw: string): string {
-  const head = raw.slice(0, raw.indexOf('\r\n\r\n') + 2 || raw.length);
+  const end = raw.indexOf('\r\n\r\n');
+  const head = end === -1 ? raw : raw.slice(0, end);
   const folded = /^subject:[ \t]*(.*(?:\r\n[ \t].*)*)/im.exec(head)?.[1] ?? '';
   return folded
     .replace(/\r\n[ \t]+/g, ' ')

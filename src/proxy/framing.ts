@@ -26,7 +26,7 @@ export function ambiguity(req: IncomingMessage, head: RequestHead): string | und
 
 /** `GET http://host/path`: allowed when it says the same as the Host header; goes on as `/path`. */
 function absoluteForm(req: IncomingMessage, head: RequestHead, target: string): string | undefined {
-  const match = /^https?:\/\/([^/?#@]+)(.*)$/i.exec(target);
+  const match = /^https?:\/\/([^/?#@]+)([/?].*)?$/i.exec(target);
   if (!match) return 'The request target is neither a path nor an absolute address.';
   if (match[1]?.toLowerCase() !== head.host?.toLowerCase()) return 'The request target and the Host header name different hosts.';
   const rest = match[2] ?? '';

@@ -37,3 +37,15 @@ export function linger(req: LastRequest): void {
     socket.once('close', () => clearTimeout(timer));
   };
 }
+
+/** Says the last words on a connection that is not node:http's any more; its client need not end its own side for it to be over. */
+export function hangUp(socket: Socket, words: string): void {
+  socket.resume();
+  socket.end(words, () => endSoon(socket));
+}
+
+/** To be called when all has been said on such a connection. */
+export function endSoon(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+}

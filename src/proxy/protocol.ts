@@ -46,7 +46,7 @@ export interface ProxyLimits {
   readonly handshakeTimeoutMs: number;
   /** TLS handshakes under way at a time; beyond, the one that has taken longest ends. */
   readonly maxHandshakes: number;
-  /** Longest time in which a client of HTTP/2 takes nothing of an answer that waits for it. */
+  /** Longest time in which a client takes nothing of what waits for it: of an answer over HTTP/2, or of all that its connection carries. */
   readonly stallTimeoutMs: number;
 }
 

@@ -3,11 +3,12 @@ import { Server as NetServer, type Socket } from 'node:net';
 import type { ProxyContext } from './context.ts';
 import { ambiguity } from './framing.ts';
 import { Inbound } from './inbound.ts';
-import { isConcluded } from './linger.ts';
+import { hangUp, isConcluded } from './linger.ts';
 import { answerOurselves, type OwnAnswer, rawAnswer } from './pages.ts';
 import type { InheritedListener } from './protocol.ts';
 import { headersTooLarge, heldTooLong, notAllowed, Reception } from './reception.ts';
 import type { RequestHead } from './request-head.ts';
+import { endStalled } from './stalls.ts';
 import { Upgrade } from './upgrade.ts';
 
 /** Room for a body of 64 KiB with its head, so that its client's connection need not be paused and resumed. */
@@ -56,9 +57,11 @@ export class Listener {
     server.on('connect', (req: Inbound, socket: Socket) => {
       socket.on('error', () => socket.destroy());
       if (isOwed(socket)) socket.destroy();
-      else if (!isConcluded(req.socket)) socket.end(rawAnswer(notAllowed));
+      else if (!isConcluded(req.socket)) hangUp(socket, rawAnswer(notAllowed));
     });
     server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => clientError(cause, socket));
+    // Connections that somebody else accepts are looked at there.
+    if (listener.name === 'http') endStalled(this.#connections, limits.stallTimeoutMs);
   }
 
   get connections(): number {
@@ -101,7 +104,10 @@ export class Listener {
   #request(req: Inbound, res: ServerResponse): void {
     // What follows a refused request on its connection may be a part of it in disguise.
     if (isConcluded(req.socket)) return;
-    if (res.socket === null) tellOfTheEnd(req.socket, res);
+    if (res.socket === null && !queued(req.socket, res)) {
+      req.socket.destroy();
+      return;
+    }
     const { head } = req;
     const refusal = this.#refusal(req, head);
     if (refusal) {
@@ -123,7 +129,7 @@ export class Listener {
     const noPlainGet = req.method !== 'GET' || head.contentLength > 0 || head.transferEncoding !== undefined;
     const refusal = this.#refusal(req, head) ?? (noPlainGet ? notByGet : undefined);
     if (refusal) {
-      socket.end(rawAnswer(refusal));
+      hangUp(socket, rawAnswer(refusal));
       return;
     }
     const placed = this.#reception.place(req, head);
@@ -131,14 +137,14 @@ export class Listener {
       const caller = this.#reception.callerOf(head, socket.remoteAddress ?? '');
       const unwanted = this.#reception.admit(req, head, placed.go, caller);
       if (unwanted) {
-        socket.end(rawAnswer(unwanted));
+        hangUp(socket, rawAnswer(unwanted));
         return;
       }
       this.#reception.introduce(head, placed.go, caller);
       new Upgrade(this.#context, head, placed.go, socket, early).start();
       return;
     }
-    socket.end(rawAnswer('answer' in placed ? placed.answer : 'wait' in placed ? heldTooLong : noUpgrade));
+    hangUp(socket, rawAnswer('answer' in placed ? placed.answer : 'wait' in placed ? heldTooLong : noUpgrade));
   }
 
   #refusal(req: Inbound, head: RequestHead): OwnAnswer | undefined {
@@ -155,9 +161,14 @@ const isOwed = (socket: Socket): boolean => (answerOf(socket) ?? null) !== null;
 
 /** Answers that wait for those before them on their connection. */
 const queues = new WeakMap<Socket, Set<ServerResponse>>();
+/** Each of them is worked on meanwhile: as many as over one connection of HTTP/2. */
+const mostQueued = 128;
 
-/** node tells an answer of its connection's end only when its turn has come; those still waiting would never hear of it. */
-function tellOfTheEnd(socket: Socket, res: ServerResponse): void {
+/**
+ * node tells an answer of its connection's end only when its turn has come; those still waiting would never hear of it.
+ * @returns false when too many wait: whoever goes on sending before anything is answered has no use for the answers.
+ */
+function queued(socket: Socket, res: ServerResponse): boolean {
   let queue = queues.get(socket);
   if (queue === undefined) {
     const waiting = new Set<ServerResponse>();
@@ -167,8 +178,10 @@ function tellOfTheEnd(socket: Socket, res: ServerResponse): void {
     queues.set(socket, waiting);
     queue = waiting;
   }
+  if (queue.size >= mostQueued) return false;
   queue.add(res);
   res.once('close', () => queue.delete(res));
+  return true;
 }
 
 const nobody = { accept: undefined, requestId: undefined };

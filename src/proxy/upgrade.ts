@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { ProxyContext } from './context.ts';
 import { addMissing } from './edge/headers.ts';
 import { type EndpointState, pickEndpoint } from './endpoints.ts';
+import { endSoon, hangUp } from './linger.ts';
 import { type OwnAnswer, rawAnswer } from './pages.ts';
 import type { Placement } from './placement.ts';
 import type { InFlight, PoolState } from './pools.ts';
@@ -141,6 +142,8 @@ export class Upgrade implements InFlight {
     if (edge) addMissing(forward, edge.headers);
     forward.push('connection', 'close');
     this.#socket.write(`HTTP/1.1 ${status} ${response.statusMessage ?? ''}\r\n${linesOf(forward)}\r\n`, 'latin1');
+    this.#socket.resume();
+    this.#socket.once('finish', () => endSoon(this.#socket));
     response.pipe(this.#socket);
     response.on('error', () => this.#socket.destroy());
     response.on('close', () => {
@@ -170,7 +173,7 @@ export class Upgrade implements InFlight {
   #fail(answer: OwnAnswer): void {
     if (this.#settled) return;
     this.#dropped();
-    this.#socket.end(rawAnswer(answer));
+    hangUp(this.#socket, rawAnswer(answer));
     this.#settle();
   }
 

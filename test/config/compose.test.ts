@@ -192,6 +192,73 @@ describe('a Compose file becomes signalbox.yaml', () => {
     expect(Object.keys(file.services ?? {})).toEqual(['my-web', 'my-web-2']);
   });
 
+  it.each([
+    ['CONNECTION_STRING', 'Server=db.example;User Id=sa;Password=hunter2;'],
+    ['STORAGE', 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=hunter2abc=='],
+    ['MAIN_DB', 'postgres://app:hunter2/x@db.example/x'],
+    ['REPOSITORY', 'https://hunter2hunter2hunter2@git.example/a.git'],
+    ['BASIC_AUTH', 'admin:hunter2'],
+    ['KEY_PASSPHRASE', 'hunter2'],
+    ['SERVICE_JWT', 'hunter2'],
+    ['MODEL_ACCESS', 'sk-proj-hunter2hunter2hunter2'],
+    ['NOTIFY', 'https://hooks.slack.com/services/T0/B0/hunter2'],
+  ])('without the secret in %s, whatever its name', async (name, value) => {
+    const { said, text } = await converted(service(`environment: { ${name}: ${JSON.stringify(value)} }\n`));
+    expect(text).not.toContain('hunter2');
+    expect(said).not.toContain('hunter2');
+    expect(said).toContain(`the value of ${name} looks like a secret`);
+  });
+
+  it.each([
+    ['MODEL', 'llama3:latest'],
+    ['CACHE', 'redis://cache.example:6379/0'],
+    ['PAGE', 'https://pages.example:8080/@me'],
+    ['AUTH_URL', 'https://login.example/token?kind=code'],
+  ])('with %s, which is no secret', async (name, value) => {
+    const { text } = await converted(service(`environment: { ${name}: ${JSON.stringify(value)} }\n`));
+    expect(text).toContain(value);
+  });
+
+  it('without the secrets of its accessories', async () => {
+    const { said, text } = await converted(
+      [
+        service(''),
+        '  mail: { image: "axllent/mailpit:v1", environment: { MP_UI_AUTH: "a:hunter2", MP_MAX_AGE: 3d } }',
+        '  sso:',
+        '    image: quay.io/acme/sso:26',
+        '    entrypoint: /opt/sso.sh',
+        '    command: start --db-password hunter2',
+        '    environment: { STORE: "postgres://u:hunter2@db/x", ADMIN: admin }',
+      ].join('\n'),
+    );
+    expect(text).not.toContain('hunter2');
+    expect(said).not.toContain('hunter2');
+    expect(said).toMatch(/MP_UI_AUTH[\s\S]*STORE/);
+    expect(text).toContain('ADMIN: admin');
+  });
+
+  it('and says where a variable without a value left a gap', async () => {
+    const { said } = await converted(
+      service('command: node s.js --port ${OUTER_PORT} --mode ${MODE:-plain}\n').replace(
+        'build: .',
+        "build: { context: ., args: { SITE: '${SITE_URL}' } }",
+      ),
+    );
+    expect(said).toContain('OUTER_PORT has no value in the file');
+    expect(said).toContain('SITE_URL has no value in the file');
+    expect(said).not.toContain('MODE has');
+  });
+
+  it('and asks for no file outside of the repository', async () => {
+    const asked: string[] = [];
+    const reader = memoryReader({
+      ...node,
+      'docker-compose.yml': service('').replace('build: .', 'build: { context: ., dockerfile: ../../secret }'),
+    });
+    await initialFile({ ...reader, read: (path) => (asked.push(path), reader.read(path)) });
+    expect(asked.filter((path) => path.startsWith('..'))).toEqual([]);
+  });
+
   it('is not read back where it was generated', async () => {
     const { text } = await initialFile(
       memoryReader({ ...node, 'compose.yaml': '# Made by …\n# signalbox:generated sha256=0123456789abcdef\nservices: {}\n' }),
@@ -208,6 +275,8 @@ describe('a file that is no Compose file is refused with line and column', () =>
     ['- a', 'docker-compose.yml:1:1'],
     ['services:\n  web: { image: a\n', 'docker-compose.yml:3:1'],
     ['services:\n  web: &a { x: *b }', 'docker-compose.yml:2:16 there is no anchor &b'],
+    ['services: &a\n  web: { build: ., environment: *a }', 'docker-compose.yml:2:33 the alias *a stands inside of what it'],
+    ['x-a: &a\n  - *a\nservices: {}', 'docker-compose.yml:2:5 the alias *a stands inside of what it'],
     ['services:\n  a: {}\n  a: {}', 'docker-compose.yml:3:3 this key is there twice'],
     ['services:\n  "../x": {}', 'expected a name of letters'],
     ['services:\n  __proto__: {}', 'unknown key __proto__'],

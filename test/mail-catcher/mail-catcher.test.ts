@@ -94,6 +94,11 @@ describe('the mail catcher', () => {
     ).toEqual(['220', '503', '503', '501', '500', '500']);
   });
 
+  test('knows the subject of a message that has nothing but headers', () => {
+    const mailbox = openMailbox({ messages: 10, bytes: 10_000 });
+    expect(mailbox.add({ from: '', to: [], raw: 'From: a@b\r\nSubject: short' }).subject).toBe('short');
+  });
+
   test('keeps within its bounds by dropping the oldest', () => {
     const mailbox = openMailbox({ messages: 2, bytes: 100 });
     for (const letter of ['a', 'b', 'c']) mailbox.add({ from: '', to: [], raw: letter });

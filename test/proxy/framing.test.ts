@@ -53,6 +53,7 @@ const ambiguous: Record<string, string> = {
   'chunked, then something else': post('Transfer-Encoding: chunked, identity', '0\r\n\r\n'),
   'an absolute target for another host': 'GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n',
   'an absolute target with user info': 'GET http://a@b/x HTTP/1.1\r\nHost: b\r\n\r\n',
+  'an absolute target whose user is the host': 'GET http://a@b/x HTTP/1.1\r\nHost: a\r\n\r\n',
   'a fragment in the target': 'GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n',
   'a space in the target': 'GET /a b HTTP/1.1\r\nHost: a\r\n\r\n',
   'a control character in the target': 'GET /a\x01b HTTP/1.1\r\nHost: a\r\n\r\n',

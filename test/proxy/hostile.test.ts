@@ -53,6 +53,20 @@ describe('requests in a row on one connection', () => {
     await until('the app was told', async () => (await app.stats()).disconnects === before.disconnects + 3, 5_000);
   });
 
+  test('are as many as HTTP/2 would take: more end the connection', async () => {
+    const before = await app.stats();
+    const many = 'GET /never HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(1_000);
+    const socket = await open(many);
+    await new Promise((closed) => socket.on('close', closed).resume());
+    await until('nothing is in flight', async () => (await bench.counts('v1')).inFlight === 0, 5_000);
+    expect((await app.stats()).seen - before.seen).toBeLessThanOrEqual(129);
+    const few = await raw(
+      bench.port,
+      `${'GET /who HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(100)}GET /who HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`,
+    );
+    expect(few.match(/HTTP\/1\.1 200 /g)).toHaveLength(101);
+  });
+
   test('an upgrade is not let in before the requests ahead of it are answered', async () => {
     const { paths } = await app.stats();
     const got = await raw(
@@ -73,6 +87,23 @@ test.each(['DELETE', 'HEAD', 'OPTIONS'])('a %s cannot switch protocols, and does
   );
   expect(got).toMatch(/^HTTP\/1\.1 400 /);
   expect((await app.stats()).seen).toBe(seen);
+});
+
+const leaving = 'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n';
+test.each([
+  ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n'],
+  ['an upgrade that the proxy refuses', `GET / HTTP/1.1\r\nhost: not a host\r\n${leaving}`],
+  ['an upgrade by POST', `POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n${leaving}`],
+  ['an upgrade that the app refuses', `GET /no HTTP/1.1\r\nhost: a\r\n${leaving}`],
+])('%s: the connection ends although its client does not end it', async (_what, bytes) => {
+  const connections = async (): Promise<number> => (await bench.worker.control.call('stats', {})).connections;
+  await until('nobody else is there', async () => (await connections()) === 0, 5_000);
+  const socket = connect({ port: bench.port, host: '127.0.0.1', allowHalfOpen: true }).resume();
+  socket.on('error', () => {});
+  socket.write(bytes);
+  await new Promise((ended) => socket.once('end', ended));
+  await until('the connection is gone', async () => (await connections()) === 0, 6_000);
+  socket.destroy();
 });
 
 test('trailers cannot bring in headers that the proxy speaks for, frames by or hides', async () => {

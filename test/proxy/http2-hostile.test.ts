@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ProxyLimits } from '../../src/proxy/protocol.ts';
 import { block, errorOf, type FrameClient, flags, frame, frameTypes, get, openFrames } from './frames.ts';
 import { type Bench, openBench } from './harness.ts';
 import { type App, endApps, startApp, until } from './processes.ts';
-import { ask2, type Certification, certify, open2 } from './secure.ts';
+import { ask2, type Certification, certify, open2, shake } from './secure.ts';
 import { tableOf } from './tables.ts';
 
 let bench: Bench;
@@ -82,6 +83,9 @@ describe('a request that two programs could read differently', () => {
       [':method', 'CONNECT'],
       [':authority', 'evil.test:25'],
     ],
+    'a method in lower case': [[':method', 'get'], ...without(':method')],
+    'a method that is none': [[':method', 'PRI'], ...without(':method')],
+    'bytes in the path that are no ASCII': [...without(':path'), [':path', '/who\xe9']],
     'a strange scheme': [[':scheme', 'gopher'], ...without(':scheme')],
   };
   test('never reaches the app', async () => {
@@ -218,6 +222,45 @@ describe('clients that do not get on', () => {
     const client = await open();
     await until('the connection ends', () => client.ended, 5_000);
     expect(client.frames.some(({ type }) => type === frameTypes.goaway)).toBe(true);
+  });
+  test('one that does not end its side when told so loses the connection all the same', async () => {
+    await start({ headersTimeoutMs: 200, stallTimeoutMs: 400 });
+    const client = await open();
+    await client.frame(frameTypes.settings);
+    client.socket.pause();
+    await until('the connection is gone', async () => (await bench.worker.control.call('stats', {})).connections === 0, 5_000);
+  });
+  test('one that takes nothing off its connection any more loses the connection, whatever it speaks', async () => {
+    await start({ stallTimeoutMs: 400, keepAliveTimeoutMs: 300 });
+    const connections = async (): Promise<number> => (await bench.worker.control.call('stats', {})).connections;
+    const client = await open(setting(4, 0x7fffffff));
+    client.send(frame(frameTypes.window, 0, 0, Buffer.from([0x7f, 0, 0, 0])), request(1, get('/big?bytes=200000000')));
+    const secure = await shake(bench.httpsPort, { servername: 'app.test', ca: certs.authority.cert });
+    const plain = connect(bench.port, '127.0.0.1');
+    for (const socket of [client.socket, secure, plain]) socket.on('error', () => {}).pause();
+    for (const socket of [secure, plain]) socket.write('GET /big?bytes=200000000 HTTP/1.1\r\nhost: app.test\r\n\r\n');
+    await until('all three are there', async () => (await connections()) === 3);
+    await until('all three are gone', async () => (await connections()) === 0);
+    for (const socket of [secure, plain]) socket.destroy();
+    expect((await bench.counts('v1')).inFlight).toBe(0);
+  });
+  test('one that makes a mistake and leaves without waiting for its answer keeps no connection', async () => {
+    await start({ keepAliveTimeoutMs: 300, headersTimeoutMs: 300 });
+    const client = await open();
+    const dependsOnItself = frame(2, 0, 3, Buffer.from([0, 0, 0, 3, 1]));
+    client.send(request(1, get('/quiet')));
+    await client.frame(frameTypes.headers, 1);
+    client.send(dependsOnItself);
+    await client.frame(frameTypes.goaway);
+    client.socket.destroy();
+    await until('the connection is gone', async () => (await bench.worker.control.call('stats', {})).connections === 0);
+    await until('nothing is in flight', async () => (await bench.counts('v1')).inFlight === 0);
+  });
+  test('one that waits for an answer and says nothing keeps its connection as long as it is there', async () => {
+    await start({ keepAliveTimeoutMs: 200, headersTimeoutMs: 200 });
+    const client = await open2(bench.httpsPort, certs.authority);
+    expect((await ask2(client, { path: '/slow?ms=1500' })).body).toBe('app slow');
+    client.destroy();
   });
   test('a body that stops coming is a 408, one that is too large a 413, and the connection goes on', async () => {
     await start({ bodyIdleTimeoutMs: 200, maxBodyBytes: 10_000 });

@@ -1,7 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { ClientHttp2Session } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { defaultEdge } from '../../src/domain/edge.ts';
 import { block, errorOf, flags, frame, frameTypes, get, openFrames } from './frames.ts';
 import { type Bench, openBench } from './harness.ts';
 import { type App, endApps, startApp, until } from './processes.ts';
@@ -137,6 +141,47 @@ describe('what breaks off', () => {
     await until('the app was told', async () => (await app.stats()).disconnects > before.disconnects, 5_000);
     socket.destroy();
   });
+});
+
+describe('what HTTP/1 can say and HTTP/2 cannot', () => {
+  const once = `access-control-allow-credentials access-control-max-age access-control-request-method age authorization
+    content-encoding content-language content-location content-md5 content-range content-type date dnt etag expires
+    from host if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location
+    max-forwards proxy-authorization range referer retry-after tk upgrade-insecure-requests user-agent
+    x-content-type-options`.split(/\s+/);
+  test.each(once)('%s said twice by the app goes out once, and the worker lives', async (name) => {
+    const headers = encodeURIComponent(JSON.stringify([name, 'one', name, 'two', 'x-other', 'yes']));
+    const answer = await ask2(client, { path: `/with?headers=${headers}` });
+    expect([answer.status, answer.headers[name], answer.headers['x-other'], answer.body]).toEqual([200, 'one', 'yes', 'app']);
+  });
+  test('a status beyond 599 is a 502', async () => {
+    expect((await ask2(client, { path: '/status?code=999' })).status).toBe(502);
+    expect((await ask2(client, { path: '/who' })).body).toBe('app');
+  });
+});
+
+test('files of a site come with the headers of its edge, each once, small or streamed', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'sb-site-'));
+  writeFileSync(join(root, 'index.html'), '<p>small</p>');
+  writeFileSync(join(root, 'large.bin'), Buffer.alloc(300_000, 97));
+  const pair = certs.issue(['files.test']);
+  certs.put('files', pair);
+  await bench.worker.control.call('reload-certificates', {});
+  await bench.commit(
+    tableOf({
+      version: 2,
+      splits: [
+        { releases: { v1: { apps: [app] } }, routes: ['app.test/'] },
+        { app: 'files', releases: { v1: { files: { root }, edge: defaultEdge } }, routes: ['files.test/'] },
+      ],
+    }),
+  );
+  const visitor = await open2(bench.httpsPort, certs.authority, 'files.test');
+  const [small, large] = [await ask2(visitor), await ask2(visitor, { path: '/large.bin' })];
+  visitor.destroy();
+  rmSync(root, { recursive: true });
+  expect([small.status, small.body, large.status, large.body.length]).toEqual([200, '<p>small</p>', 200, 300_000]);
+  expect(small.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN' });
 });
 
 test('event streams arrive as they are made and end with the client', async () => {

@@ -1,5 +1,5 @@
 import type { AccessoryClientFacts } from './environment.ts';
-import { isSecretName } from './environment.ts';
+import { isSecret, isSecretName } from './environment.ts';
 import { imageParts, knownImage } from './images.ts';
 import { commandOf, listOf, mountOf, pairsOf, portOf, type Values } from './shapes.ts';
 
@@ -37,14 +37,12 @@ export function accessoryOf(given: {
   const when = profiles.length > 0 ? { when: 'dev' } : {};
   if (known !== undefined) {
     const { type, version } = known;
-    const env = Object.fromEntries(
-      [...variables]
-        .filter(
-          ([variable, { value: text }]) =>
-            keptVariables[type].test(variable) && !setByUs.test(variable) && text !== null && !isSecretName(variable),
-        )
-        .map(([variable, { value: text }]) => [variable, text]),
-    );
+    const env: Record<string, string> = {};
+    for (const [variable, { value: text }] of variables) {
+      if (!keptVariables[type].test(variable) || setByUs.test(variable) || text === null || isSecretName(variable)) continue;
+      if (isSecret(variable, text)) reasons.push({ key: 'environment', why: notCopied(variable) });
+      else env[variable] = text;
+    }
     if (version === undefined && type !== 'mailcatcher')
       reasons.push({ key: 'image', why: `${image} names no version; the default of ${type} is taken` });
     if (commandOf(service['command']) !== undefined && type !== 'mailcatcher')
@@ -92,18 +90,22 @@ export function accessoryOf(given: {
     if (isSecretName(variable)) {
       env[variable] = `\${accessories.${name}.password}`;
       reasons.push({ key: 'environment', why: `${variable} is a secret; the password that is made for ${name} takes its place` });
-    } else env[variable] = text;
+    } else if (isSecret(variable, text)) reasons.push({ key: 'environment', why: notCopied(variable) });
+    else env[variable] = text;
   }
   for (const mount of listOf(service['volumes']).map(mountOf))
     if (mount?.type === 'bind')
       reasons.push({ key: 'volumes', why: `the folder ${mount.source ?? ''} is not mounted into an accessory` });
   const entrypoint = commandOf(service['entrypoint']);
   const command = commandOf(service['command']);
-  const run = entrypoint === undefined ? undefined : [entrypoint, command].filter((one) => one !== undefined).join(' ');
-  if (run === undefined && command !== undefined)
+  const whole = entrypoint === undefined ? undefined : [entrypoint, command].filter((one) => one !== undefined).join(' ');
+  const run = whole !== undefined && namesSecret.test(whole) ? undefined : whole;
+  if (run !== whole)
+    reasons.push({ key: 'command', why: 'it looks as if it held a secret and was not copied; write `run` by hand' });
+  else if (run === undefined && command !== undefined)
     reasons.push({
       key: 'command',
-      why: `what ${JSON.stringify(command)} is given to is known to the image alone; write the whole command under \`run\``,
+      why: `what ${namesSecret.test(command) ? 'the command' : JSON.stringify(command)} is given to is known to the image alone; write the whole command under \`run\``,
     });
   return {
     entry: {
@@ -119,3 +121,8 @@ export function accessoryOf(given: {
     reasons,
   };
 }
+
+/** An option that is given a password or the like. */
+const namesSecret = /(?:pass(?:word|wd|phrase)?|secret|token|api-?key)[=\s]+['"]?[^\s'"$-]/i;
+const notCopied = (variable: string): string =>
+  `the value of ${variable} looks like a secret and was not copied; take \`\${accessories.NAME.password}\`, or leave it out`;

@@ -43,6 +43,7 @@ export async function convertCompose(compose: ComposeText, reader: RepositoryRea
   for (const [host, service] of Object.entries(compose.services)) {
     const wrong = compose.notExtended[host];
     if (wrong !== undefined) say(host, [{ at: ['extends'], why: wrong }]);
+    say(host, emptied(compose, host));
     const image = textOf(service['image']);
     if (service['build'] !== undefined && service['build'] !== null) {
       const path = buildPath(service['build']);
@@ -95,7 +96,9 @@ export async function convertCompose(compose: ComposeText, reader: RepositoryRea
   const converted = new Map<string, ConvertedService>();
   for (const [host, { service, path }] of built) {
     const found = await detectedIn(path, files, reader);
-    const dockerfile = await reader.read(posix.join(path, textOf(valuesOf(service['build'])['dockerfile']) ?? 'Dockerfile'));
+    const wanted = posix.join(path, textOf(valuesOf(service['build'])['dockerfile']) ?? 'Dockerfile');
+    const inside = repositoryPath(wanted);
+    const dockerfile = inside === undefined ? null : await reader.read(inside);
     const given: ServiceToConvert = {
       name: nameOf(host),
       service,
@@ -106,7 +109,6 @@ export async function convertCompose(compose: ComposeText, reader: RepositoryRea
       open: openVariables(compose, host, service),
     };
     if (isUnknown(given)) {
-      const wanted = posix.join(path, textOf(valuesOf(service['build'])['dockerfile']) ?? 'Dockerfile');
       say(host, [{ at: ['build'], why: `there is no ${wanted}, and nothing else says how it starts; the service is left out` }]);
       continue;
     }
@@ -194,6 +196,20 @@ function openVariables(compose: ComposeText, host: string, service: Values): Set
     if (compose.unknownAt(path).length > 0) open.add(name);
   return open;
 }
+
+/** Where a variable without a value leaves a gap; variables of the service itself are spoken of one by one. */
+const emptied = (compose: ComposeText, host: string): Reason[] =>
+  ['image', 'build', 'command', 'entrypoint', 'healthcheck'].flatMap((key) => {
+    const names = compose.unknownBelow(['services', host, key]);
+    return names.length === 0
+      ? []
+      : [
+          {
+            at: [key],
+            why: `${names.join(', ')} ${names.length === 1 ? 'has' : 'have'} no value in the file and became nothing`,
+          },
+        ];
+  });
 
 const envFileReasons = (service: Values): Reason[] =>
   listOf(service['env_file']).map((one) => {

@@ -40,14 +40,27 @@ const defaults: Readonly<Record<string, AccessoryType>> = {
 
 /** Words in a variable's name that say that its value is a secret. */
 export const isSecretName = (name: string): boolean =>
-  /(?:^|_)(?:SECRET|PASSWORD|PASSWD|PASS|PWD|TOKEN|PRIVATE|CREDENTIALS?|APIKEY|API_KEY|ACCESS_KEY|SALT|DSN)(?:_|$)|(?:SECRET|PASSWORD|TOKEN)|_KEY(?:_BASE)?$/i.test(
+  /(?:^|_)(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|TOKEN|JWT|PRIVATE|CREDENTIALS?|APIKEY|API_KEY|ACCESS_KEY|SALT|DSN)(?:_|$)|(?:SECRET|PASSWORD|PASSPHRASE|TOKEN)|_KEY(?:_BASE)?$/i.test(
     name,
   );
 
-/** What a value itself gives away: an address with a password, a key in its usual form. */
-const isSecretValue = (value: string): boolean =>
-  /:\/\/[^\s/:@]*:[^\s/@]+@/.test(value) ||
-  /-----BEGIN|^(?:sk|pk|rk)_(?:live|test)_|^gh[pousr]_|^AKIA[0-9A-Z]{16}$|^eyJ[\w-]{10,}\.|^xox[abp]-/.test(value);
+/** What a value itself gives away, whatever its name. */
+const secretValues: readonly RegExp[] = [
+  // An address with a password; a number behind the colon is a port.
+  /:\/\/[^\s/:@]*:(?!\d+(?:\/|$))[^\s@]+@/,
+  // An address with a token before the host.
+  /:\/\/[^\s/:@]{20,}@/,
+  // A connection string.
+  /(?:^|[;?&\s])(?:password|passwd|pwd|accountkey|sharedaccesskey|sig|api[_-]?key|secret|token)\s*=\s*[^\s;&]/i,
+  // Keys in their usual form.
+  /-----BEGIN|^(?:sk|pk|rk)_(?:live|test)_|^sk-[\w-]{16,}|^gh[pousr]_|^github_pat_|^glpat-|^npm_\w{30,}|^AKIA[0-9A-Z]{16}$|^AIza[\w-]{30,}|^SG\.[\w-]{16,}|^eyJ[\w-]{10,}\.|^xox[abeprs]-/,
+  // Whoever has the address may post.
+  /^https:\/\/(?:hooks\.slack\.com\/services|discord(?:app)?\.com\/api\/webhooks)\//,
+];
+export const isSecretValue = (value: string): boolean => secretValues.some((pattern) => pattern.test(value));
+
+export const isSecret = (name: string, value: string): boolean =>
+  isSecretName(name) || isSecretValue(value) || (/AUTH/i.test(name) && /^[^\s:/]+:[^\s/]+$/.test(value));
 
 /** @param all the service's variables: what stands beside a host says whose port, user or database it is. */
 export function convertVariable(
@@ -63,7 +76,7 @@ export function convertVariable(
   if (beside !== undefined && field !== undefined) return { kind: 'value', value: `\${accessories.${beside.name}.${field}}` };
   const password = neighbours.accessories.find((one) => one.password !== undefined && one.password === value && value !== '');
   if (password !== undefined && isSecretName(name)) return { kind: 'value', value: `\${accessories.${password.name}.password}` };
-  if (value !== '' && (isSecretName(name) || isSecretValue(value))) return { kind: 'secret' };
+  if (value !== '' && isSecret(name, value)) return { kind: 'secret' };
   return { kind: 'value', value };
 }
 

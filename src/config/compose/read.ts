@@ -16,6 +16,8 @@ export interface ComposeText {
   readonly top: Values;
   /** Variables without a default in the value at a path. */
   unknownAt(path: KeyPath): readonly string[];
+  /** The same for all values at or below a path. */
+  unknownBelow(path: KeyPath): readonly string[];
   line(path: KeyPath): number;
   /** What was found wrong with `extends`, by service. */
   readonly notExtended: Readonly<Record<string, string>>;
@@ -64,6 +66,11 @@ export function parseCompose(file: string, text: string): ComposeText {
     top: resolved,
     notExtended,
     unknownAt: (path) => unknown.get(JSON.stringify(path)) ?? [],
+    unknownBelow: (path) => {
+      const start = JSON.stringify(path).slice(0, -1);
+      const below = [...unknown].filter(([at]) => at === `${start}]` || at.startsWith(`${start},`));
+      return [...new Set(below.flatMap(([, names]) => names))];
+    },
     line: (path) => document.place(path, 'key').line,
   };
 }

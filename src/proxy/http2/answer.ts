@@ -17,9 +17,13 @@ const notPassed = new Set([
   'te',
 ]);
 
-/** May stand once in HTTP/2; of several the first is taken. */
+/** May stand once: the library below throws at a second one. Of several the first is taken. */
 const single = new Set([
+  'access-control-allow-credentials',
+  'access-control-max-age',
+  'access-control-request-method',
   'age',
+  'authorization',
   'content-encoding',
   'content-language',
   'content-length',
@@ -28,12 +32,27 @@ const single = new Set([
   'content-range',
   'content-type',
   'date',
+  'dnt',
   'etag',
   'expires',
+  'from',
+  'host',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
   'last-modified',
   'location',
   'max-forwards',
+  'proxy-authorization',
+  'range',
+  'referer',
   'retry-after',
+  'tk',
+  'upgrade-insecure-requests',
+  'user-agent',
+  'x-content-type-options',
 ]);
 
 /** An answer on its way out over HTTP/2, used like one of node:http. The head goes out with the first bytes, or when it is flushed. */
@@ -58,7 +77,12 @@ export class Http2Answer extends Writable implements ClientAnswer {
     stream.on('aborted', () => this.destroy());
     stream.on('close', () => this.destroy());
     stream.on('wantTrailers', () => {
-      if (this.#whole) stream.sendTrailers(fieldsOf(this.#trailers));
+      if (!this.#whole) return;
+      try {
+        stream.sendTrailers(fieldsOf(this.#trailers));
+      } catch {
+        this.destroy();
+      }
     });
     this.on('error', () => {});
   }
@@ -67,7 +91,9 @@ export class Http2Answer extends Writable implements ClientAnswer {
     return this.#written;
   }
 
+  /** Takes the place of one of that name, as in node:http; so does what is given to `writeHead`. */
   setHeader(name: string, value: string): this {
+    this.#forget(new Set([name.toLowerCase()]));
     this.#fields.push([name, value]);
     return this;
   }
@@ -78,8 +104,11 @@ export class Http2Answer extends Writable implements ClientAnswer {
     third?: OutgoingHttpHeaders | OutgoingHttpHeader[],
   ): this {
     if (this.#written) throw new Error('The head has been written already.');
+    if (status < 200 || status > 599) throw new RangeError('HTTP/2 has no such status here.');
     this.statusCode = status;
-    this.#fields.push(...pairsOf(typeof second === 'string' ? third : second));
+    const given = pairsOf(typeof second === 'string' ? third : second);
+    if (this.#fields.length > 0) this.#forget(new Set(given.map(([name]) => name.toLowerCase())));
+    this.#fields.push(...given);
     this.#written = true;
     return this;
   }
@@ -98,14 +127,18 @@ export class Http2Answer extends Writable implements ClientAnswer {
 
   inform(status: number, headers: readonly string[]): void {
     if (this.#begun || this.#stream.destroyed || this.#stream.closed) return;
-    this.#stream.additionalHeaders({ ...fieldsOf(pairsOf([...headers])), ':status': status });
+    try {
+      this.#stream.additionalHeaders({ ...fieldsOf(pairsOf([...headers])), ':status': status });
+    } catch {
+      // Hints, which the answer does without.
+    }
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (cause?: Error | null) => void): void {
     const stream = this.#stream;
     this.#begin(false);
     // An answer to HEAD, say, has ended with its head.
-    if (stream.destroyed || stream.writableEnded) {
+    if (stream.destroyed || stream.closed || stream.writableEnded) {
       done();
       return;
     }
@@ -144,7 +177,16 @@ export class Http2Answer extends Writable implements ClientAnswer {
     this.#written = true;
     const headers = fieldsOf(this.#fields);
     // Closing a stream ends it first, which would make whole what has broken off: with trailers to come the end is ours to say.
-    stream.respond({ ...headers, ':status': this.statusCode }, { endStream, waitForTrailers: !endStream });
+    try {
+      stream.respond({ ...headers, ':status': this.statusCode }, { endStream, waitForTrailers: !endStream });
+    } catch {
+      // What an app answers is its own choice: one answer that cannot be said in HTTP/2 breaks off, and nothing else.
+      this.destroy();
+    }
+  }
+
+  #forget(names: ReadonlySet<string>): void {
+    this.#fields = this.#fields.filter(([name]) => !names.has(name.toLowerCase()));
   }
 }
 

@@ -27,7 +27,7 @@ export class Http2Front {
   readonly #context: ProxyContext;
   readonly #reception: Reception;
   readonly #server: Http2Server;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sessions = new Map<ServerHttp2Session, Connection>();
   readonly #answers = new Set<Http2Answer>();
 
   constructor(context: ProxyContext, reception: Reception) {
@@ -45,30 +45,44 @@ export class Http2Front {
         enablePush: false,
       },
     });
-    this.#server.on('session', (session) => this.#opened(session));
     this.#server.on('stream', (stream, headers, _flags, raw: string[] = flat(headers)) => this.#request(stream, raw));
     this.#server.on('sessionError', () => {});
-    setInterval(() => this.#endStalled(), Math.min(5_000, Math.max(50, limits.stallTimeoutMs / 4))).unref();
+    const look = (): void => {
+      this.#endStalled();
+      this.#endLeft();
+    };
+    setInterval(look, Math.min(5_000, Math.max(50, limits.stallTimeoutMs / 4))).unref();
   }
 
   /** Serves a connection on which HTTP/2 was agreed. */
   accept(socket: TLSSocket): void {
+    this.#server.once('session', (session) => this.#opened(session, socket));
     this.#server.emit('connection', socket);
   }
 
   /** Tells all clients to come back over a new connection; what they have asked for is answered. */
   finish(): void {
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
   }
 
-  #opened(session: ServerHttp2Session): void {
+  #opened(session: ServerHttp2Session, socket: TLSSocket): void {
     const { keepAliveTimeoutMs, headersTimeoutMs } = this.#context.limits;
-    this.#sessions.add(session);
+    this.#sessions.set(session, { socket, left: false });
     let open = 0;
     session.setLocalWindowSize(connectionWindowBytes);
     session.setTimeout(headersTimeoutMs);
+    // After a client's mistake the library below sends GOAWAY and reads nothing more, not even that the client has gone.
+    let unanswered = false;
     session.on('timeout', () => {
-      if (open === 0) session.close();
+      if (open === 0) {
+        session.close();
+      } else if (unanswered) {
+        session.destroy();
+      } else {
+        unanswered = true;
+        session.ping((cause) => (unanswered = cause !== null));
+        session.setTimeout(keepAliveTimeoutMs);
+      }
     });
     session.once('stream', () => session.setTimeout(keepAliveTimeoutMs));
     session.on('stream', (stream: ServerHttp2Stream) => {
@@ -99,6 +113,15 @@ export class Http2Front {
     return req.method === 'CONNECT' ? notAllowed : this.#reception.refusal(req);
   }
 
+  /** The library waits for the client to end its side, too; whoever does not would have the connection for ever. */
+  #endLeft(): void {
+    for (const [session, connection] of this.#sessions) {
+      if (!session.destroyed) continue;
+      if (connection.left) connection.socket.destroy();
+      connection.left = true;
+    }
+  }
+
   /** A client that takes nothing of an answer for too long holds the instance that makes it. */
   #endStalled(): void {
     const latest = performance.now() - this.#context.limits.stallTimeoutMs;
@@ -106,6 +129,12 @@ export class Http2Front {
       if (answer.stalledSince > 0 && answer.stalledSince < latest) answer.destroy();
     }
   }
+}
+
+interface Connection {
+  readonly socket: TLSSocket;
+  /** Seen after its session had ended. */
+  left: boolean;
 }
 
 const badRequest = (detail: string): OwnAnswer => ({ status: 400, code: 'BAD_REQUEST', detail });

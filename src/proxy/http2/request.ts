@@ -1,9 +1,13 @@
+import { METHODS } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { ClientRequest } from '../client-side.ts';
 import { type RequestHead, readRequestHead } from '../request-head.ts';
 
 /** Headers that mean one connection of HTTP/1 and have no place in HTTP/2. The library below refuses them already. */
 const ofConnections = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'http2-settings']);
+
+/** Those that HTTP/1 lets in. */
+const methods: ReadonlySet<string> = new Set(METHODS);
 
 /** A request that has come in over HTTP/2, in the form that it has in HTTP/1. */
 export class Http2Request implements ClientRequest {
@@ -100,7 +104,9 @@ function translate(raw: readonly string[]): Translated {
 
 function faultOf({ method, url, head, rawHeaders }: Http2Request): string | undefined {
   if (method === '' || (url === '' && method !== 'CONNECT')) return 'The request has no method or no path.';
+  if (!methods.has(method)) return 'The method is none of HTTP.';
   if (head.host === '') return 'The request names no host.';
+  if (/[^!-~]/.test(url)) return 'The request target holds what has to be escaped.';
   if (url.includes('#')) return 'A request target has no fragment.';
   if (url !== '' && url !== '*' && !url.startsWith('/')) return 'The request target is not a path.';
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -12,6 +12,7 @@ import { Http2Front } from '../http2/front.ts';
 import type { InheritedListener } from '../protocol.ts';
 import { Reception } from '../reception.ts';
 import { Listener, socketBufferBytes } from '../server.ts';
+import { endStalled } from '../stalls.ts';
 import { peekAtHello } from './client-hello.ts';
 import { Handshakes } from './handshakes.ts';
 import { applicationProtocols, policy, ticketKeyBytes, ticketKeyMs, unrecognizedName } from './policy.ts';
@@ -66,6 +67,7 @@ export class SecureEntrance {
       this.#ticketKeys = randomBytes(ticketKeyBytes);
       this.#tls.setSecureContext(this.#shared());
     }, ticketKeyMs).unref();
+    endStalled(this.#connections, limits.stallTimeoutMs);
   }
 
   get connections(): number {
