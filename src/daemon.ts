@@ -138,7 +138,7 @@ async function start(): Promise<void> {
           folders: { warden: join(home.root, 'warden'), socket: join(home.run, 'warden.sock'), persist, logs: home.logs },
           program: program('./adapters/runtime/docker/warden/main.js'),
           links: () => dataPlane.links(),
-          fetchImage: ({ app, key }) => images.builder.fetch(app, key),
+          fetchImage: (artifact) => images.fetch(artifact),
         })
       : null;
   const runtime =

@@ -10,7 +10,7 @@ import {
 } from '../domain/accessories.ts';
 import type { DesiredWorkload } from '../domain/desired.ts';
 import type { EnvironmentState } from '../domain/environment-state.ts';
-import { hasCode, type SignalboxError } from '../domain/errors.ts';
+import { type ErrorCode, SignalboxError } from '../domain/errors.ts';
 import { accessoriesIn } from '../domain/links.ts';
 import type { Workload } from '../domain/release.ts';
 import type { Reason } from '../domain/rollout/state.ts';
@@ -102,12 +102,20 @@ export function createAccessories(ports: AccessoryPorts & { readonly plant: Plan
     told: (id, error) => {
       if (!isAccessoryId(id)) return;
       if (error === null) refusals.delete(id);
-      else if (hasCode(error, 'START_FAILED') || hasCode(error, 'IMAGE_MISSING'))
-        refusals.set(id, { code: 'ACCESSORY_UNHEALTHY', message: (error as Error).message });
+      else if (error instanceof SignalboxError && refused.has(error.code))
+        refusals.set(id, { code: 'ACCESSORY_UNHEALTHY', message: error.message });
     },
     refusal: (id) => refusals.get(id) ?? null,
   };
 }
+
+/** Waiting does not help who waits for it. Tried again all the same: what runs on it may outlast a registry that is away. */
+const refused: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'START_FAILED',
+  'ARTIFACT_MISSING',
+  'REGISTRY_REFUSED',
+  'REGISTRY_UNAVAILABLE',
+]);
 
 const nowhere = { host: '', port: 0 };
 

@@ -13,10 +13,10 @@ import type { Prober } from '../ports/prober.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Source } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
+import { createAcceptance } from './accept.ts';
 import { type AccessoryPorts, createAccessories } from './accessories.ts';
 import { untilAccessoriesReady } from './accessories-ready.ts';
 import { createAccessoryCommands } from './accessory-commands.ts';
-import { createAcceptance } from './accept.ts';
 import { createAddresses } from './addresses.ts';
 import type { Commands, Feed, HealthMonitor } from './commands.ts';
 import { createController } from './controller.ts';
@@ -68,6 +68,8 @@ export interface ControlPlanePorts {
 /** Longest wait at boot for a first look at what runs, before the first table is published. */
 const firstLook = millis(2500);
 const evidenceLines = 20;
+/** Of one of them, characters: they go into the store, events and every answer about the rollout. */
+const longestEvidence = 4096;
 const evidencePatience = millis(2000);
 /** What `Runtime.ensure` refuses because of the release itself. */
 const releasesFault: ReadonlySet<string> = new Set(['START_FAILED', 'ARTIFACT_MISSING']);
@@ -271,7 +273,7 @@ async function lastLines(
 ): Promise<readonly string[]> {
   const lines: string[] = [];
   const read = async (): Promise<void> => {
-    for await (const line of runtime.logs(workload.id, { tail: evidenceLines })) lines.push(line.text);
+    for await (const line of runtime.logs(workload.id, { tail: evidenceLines })) lines.push(line.text.slice(0, longestEvidence));
   };
   await new Promise<void>((resolve) => {
     const cancel = clock.after(evidencePatience, resolve);

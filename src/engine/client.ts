@@ -48,7 +48,7 @@ const defaultTimeoutMs = 30_000;
 /** The time for opening a connection to the socket. */
 const connectMs = 5000;
 
-export function openEngine(socketPath: string): Engine {
+export function openEngine(socketPath: string, { versionMs = 10_000 } = {}): Engine {
   let pool = newPool(socketPath);
   let agreed: Promise<string> | undefined;
   let closed = false;
@@ -61,8 +61,8 @@ export function openEngine(socketPath: string): Engine {
     return agreed;
   };
   const negotiate = async (): Promise<string> => {
-    const answer = await send('GET', '/version', { timeoutMs: 10_000 });
-    const { ApiVersion = wanted, MinAPIVersion = '1.12' } = (await json(answer.body)) as Record<string, string>;
+    const { body } = await send('GET', '/version', { timeoutMs: versionMs });
+    const { ApiVersion = wanted, MinAPIVersion = '1.12' } = (await within(json(body), versionMs, body)) as Record<string, string>;
     return clamp(wanted, MinAPIVersion, ApiVersion);
   };
 
@@ -98,7 +98,7 @@ export function openEngine(socketPath: string): Engine {
   const ask = async (method: Method, path: string, options: CallOptions, again = true): Promise<Dispatcher.ResponseData> => {
     const answer = await send(method, `/v${await version()}${path}`, options);
     if (answer.statusCode !== 400 || !again || isReadable(options.body)) return answer;
-    const message = messageOf(await json(answer.body), 400);
+    const message = messageOf(await within(json(answer.body), limitOf(options), answer.body), 400);
     if (!/client version/i.test(message)) throw refusal(400, message);
     agreed = undefined;
     return ask(method, path, options, false);
@@ -110,7 +110,7 @@ export function openEngine(socketPath: string): Engine {
     call: async <Body>(method: Method, path: string, options: CallOptions = {}): Promise<Answer<Body>> => {
       const answer = await ask(method, path, options);
       const { statusCode: status } = answer;
-      const body = await within(json(answer.body), options.timeoutMs ?? defaultTimeoutMs, answer.body);
+      const body = await within(json(answer.body), limitOf(options), answer.body);
       if (status < 400) return { ok: true, status, body: body as Body };
       const message = messageOf(body, status);
       if (status === 404 || status === 409) return { ok: false, status, message };
@@ -124,7 +124,7 @@ export function openEngine(socketPath: string): Engine {
         body.on('error', () => {});
         return body;
       }
-      throw refusal(status, messageOf(await json(body), status));
+      throw refusal(status, messageOf(await within(json(body), limitOf(options), body), status));
     },
     close: async () => {
       closed = true;
@@ -141,6 +141,8 @@ export function openEngine(socketPath: string): Engine {
  */
 const newPool = (socketPath: string): Pool =>
   new Pool('http://engine', { socketPath, connections: null, pipelining: 0, connect: { timeout: connectMs } });
+
+const limitOf = ({ timeoutMs = defaultTimeoutMs }: CallOptions): number => timeoutMs;
 
 const refusal = (status: number, message: string): EngineError =>
   status === 503

@@ -33,12 +33,15 @@ export async function followEvents(engine: Engine, options: EventsOptions): Prom
   while (!signal.aborted) {
     try {
       const since = newest === undefined ? undefined : nanoseconds(newest);
+      // Told again from there. Nothing else is left out for its time: clocks are set back.
+      let repeated = newest;
       const stream = await engine.stream('GET', '/events', { query: { filters, since }, signal });
       pause = firstPauseMs;
       lost = false;
       onOpen();
       for await (const event of jsonLines<EngineEvent>(stream)) {
-        if (newest !== undefined && event.timeNano <= newest) continue;
+        if (event.timeNano === repeated) continue;
+        repeated = undefined;
         newest = event.timeNano;
         onEvent(event);
       }

@@ -69,14 +69,27 @@ describe('accessories', () => {
     expect(box.runtime.running()).toEqual([db]);
   });
 
-  it('that cannot be started at all fail it at once', async () => {
+  it.each(['START_FAILED', 'ARTIFACT_MISSING', 'REGISTRY_REFUSED', 'REGISTRY_UNAVAILABLE'] as const)(
+    'that cannot be started at all fail it at once: %s',
+    async (code) => {
+      const box = await install();
+      box.runtime.programs.set(db, { refusesToStart: new SignalboxError(code, 'initdb ended with 1') });
+      const { rolloutId } = await deploy(box, declaring(box, 1, [spec('db')]));
+      const began = box.time.now;
+      await box.ends(rolloutId, 'failed');
+      expect(box.time.now - began).toBeLessThan(10_000);
+      expect(box.rollout(rolloutId).reason?.message).toContain('initdb ended with 1');
+    },
+  );
+
+  it('that say their last words in a line without end bring the store and the answers only its beginning', async () => {
     const box = await install();
-    box.runtime.programs.set(db, { refusesToStart: new SignalboxError('START_FAILED', 'initdb ended with 1') });
+    box.runtime.programs.set(db, { healthy: () => false, log: [`no space ${'x'.repeat(1_000_000)}`] });
     const { rolloutId } = await deploy(box, declaring(box, 1, [spec('db')]));
-    const began = box.time.now;
     await box.ends(rolloutId, 'failed');
-    expect(box.time.now - began).toBeLessThan(10_000);
-    expect(box.rollout(rolloutId).reason?.message).toContain('initdb ended with 1');
+    const [line = ''] = box.rollout(rolloutId).reason?.log ?? [];
+    expect(line).toContain('no space xxx');
+    expect(line.length).toBeLessThan(10_000);
   });
 
   it('are touched by no release and no way back, whatever these declare', async () => {

@@ -95,6 +95,20 @@ describe('a call', () => {
     await expect(engine.call('GET', '/half', { timeoutMs: 300 })).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
+  it('never hangs in the middle of a refusal either, nor of the engine’s version', async () => {
+    await serve((_, response) => {
+      response.statusCode = 500;
+      response.write('{"message":');
+    });
+    await expect(engine.stream('GET', '/logs', { timeoutMs: 300 })).rejects.toMatchObject({ kind: 'unavailable' });
+    await stop();
+    server = createServer((_, response) => response.write('{"ApiVersion":'));
+    await new Promise<void>((resolve) => server?.listen(socketPath, resolve));
+    const other = openEngine(socketPath, { versionMs: 300 });
+    await expect(other.call('GET', '/info')).rejects.toMatchObject({ kind: 'unavailable' });
+    await other.close();
+  });
+
   it('ends when its caller wants it no longer', async () => {
     await serve(() => {});
     const signal = AbortSignal.timeout(100);
@@ -195,5 +209,32 @@ describe('events', () => {
     expect(told).toEqual(['e1', 'e2', 'e3']);
     expect(asked.slice(0, 2)).toEqual([null, '2.000000000']);
     expect(marks.slice(0, 3)).toEqual(['open', 'lost', 'open']);
+  });
+
+  it('are told also when the clock was set back meanwhile', async () => {
+    const told: string[] = [];
+    const event = (name: string, at: number): string =>
+      `${JSON.stringify({ Type: 'container', Action: name, timeNano: at * 1e9 })}\n`;
+    const answers = [
+      [event('before', 7200), event('an hour back', 3600)],
+      [event('an hour back', 3600), event('after', 3599)],
+    ];
+    await serve((_, response) => {
+      const lot = answers.shift();
+      if (!lot) response.flushHeaders();
+      else response.end(lot.join(''));
+    });
+    const over = new AbortController();
+    const following = followEvents(engine, {
+      filters: {},
+      signal: over.signal,
+      onOpen: () => {
+        if (answers.length === 0) setTimeout(() => over.abort(), 300);
+      },
+      onLost: () => {},
+      onEvent: ({ Action }: EngineEvent) => told.push(Action),
+    });
+    await following;
+    expect(told).toEqual(['before', 'an hour back', 'after']);
   });
 });

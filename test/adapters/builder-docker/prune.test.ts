@@ -97,3 +97,59 @@ test('images of another installation and images that nobody of us made are left 
     await engine.call('DELETE', `/images/${foreign}`);
   }
 });
+
+describe('images that somebody made from ours, with all of their labels', () => {
+  const withoutName = async (query: Record<string, string> = {}): Promise<string> => {
+    const [one] = await builds(1);
+    const made = await engine.call<{ Id: string }>('POST', '/containers/create', { body: { Image: one?.name, Cmd: ['true'] } });
+    const container = made.ok ? made.body.Id : '';
+    const committed = await engine.call<{ Id: string }>('POST', '/commit', { query: { container, ...query } });
+    await engine.call('DELETE', `/containers/${container}`, { query: { force: true } });
+    return committed.ok ? committed.body.Id : '';
+  };
+
+  test('are not ours to remove, with a name or without', async () => {
+    const theirs = await withoutName();
+    try {
+      await (await bench.open()).prune(new Set(), all);
+      expect(await there(theirs)).toBe(true);
+    } finally {
+      await engine.call('DELETE', `/images/${theirs}`, { query: { force: true } });
+    }
+  });
+
+  test('do not take the place of the one they were made from', async () => {
+    const builder = await bench.open();
+    const sha = await bench.send({ Dockerfile: `FROM ${base}\nCOPY . /app\n`, n: 'mine' });
+    const recipe = await bench.recipe(sha);
+    succeeded((await run(builder, bench.request(sha, recipe))).result);
+    const name = `signalbox/${bench.app}-web:${sha}`;
+    const before = await engine.call<{ Id: string }>('GET', `/images/${encodeURIComponent(name)}/json`);
+    const made = await engine.call<{ Id: string }>('POST', '/containers/create', { body: { Image: name, Cmd: ['true'] } });
+    const container = made.ok ? made.body.Id : '';
+    const committed = await engine.call<{ Id: string }>('POST', '/commit', { query: { container } });
+    await engine.call('DELETE', `/containers/${container}`, { query: { force: true } });
+    try {
+      succeeded((await run(builder, bench.request(sha, recipe))).result);
+      expect(await engine.call<{ Id: string }>('GET', `/images/${encodeURIComponent(name)}/json`)).toMatchObject({
+        body: { Id: before.ok ? before.body.Id : '' },
+      });
+    } finally {
+      await engine.call('DELETE', `/images/${committed.ok ? committed.body.Id : ''}`, { query: { force: true } });
+    }
+  });
+});
+
+test('what a build left on the way stays when somebody has given it a name, say by building the same Dockerfile', async () => {
+  const [one] = await builds(1);
+  const records = imageRecords(join(bench.folder, `images-${bench.homeId}`));
+  const { layers, image } = (await records.get(bench.app, one?.recipe.key ?? '')) ?? { layers: [], image: null };
+  const last = layers.findLast((layer) => image?.startsWith(`sha256:${layer}`) !== true) ?? '';
+  await engine.call('POST', `/images/${last}/tag`, { query: { repo: `theirs-${bench.app}`, tag: 'v1' } });
+  try {
+    await (await bench.open()).prune(new Set(), all);
+    expect(await there(`theirs-${bench.app}:v1`)).toBe(true);
+  } finally {
+    await engine.call('DELETE', `/images/theirs-${bench.app}:v1`);
+  }
+});

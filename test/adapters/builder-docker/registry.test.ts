@@ -4,10 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openImages } from '../../../src/adapters/builder/docker/open.ts';
 import { imageOf } from '../../../src/adapters/runtime/docker/images.ts';
 import type { ArtifactRef, BuildRecipe } from '../../../src/domain/release.ts';
-import type { BuildKey, ServiceName } from '../../../src/domain/values.ts';
+import { type BuildKey, instant, type ServiceName, type WallTime } from '../../../src/domain/values.ts';
 import type { Engine } from '../../../src/engine/client.ts';
+import { SharedBuilds } from '../../../src/pipeline/shared-builds.ts';
+import type { BuildResult } from '../../../src/ports/builder.ts';
 import { engineOrSkip, programOrSkip, run, succeeded, type Workbench, workbench } from './workbench.ts';
 
 let bench: Workbench;
@@ -153,6 +156,47 @@ describe('with a registry', () => {
     expect(lines.join('\n')).not.toContain('Step 1');
     await other.prune(new Set(), { count: 0, bytes: 0 });
     expect((await engine.call('GET', `/images/signalbox/${bench.app}-web:${sha}/json`)).ok).toBe(false);
+  });
+
+  test('an image made elsewhere, say of an accessory, is fetched with the same login; without it the reason is said', async () => {
+    const { sha, recipe } = await committed();
+    succeeded((await run(await pushing('right'), bench.request(sha, recipe))).result);
+    await lose(sha);
+    const image = `${registry.place}/${bench.app}-web:${sha}`;
+    const artifact: ArtifactRef = {
+      app: bench.app,
+      service: 'cache' as ServiceName,
+      key: 'e'.repeat(64) as BuildKey,
+      path: '.accessories/cache',
+      given: { image },
+    };
+    await expect(imageOf(engine, artifact)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' });
+    const images = await openImages({
+      socket: engine.socketPath,
+      homeId: `own${bench.homeId}`,
+      baseImages: {},
+      registry: {
+        host: `127.0.0.1:${registry.port}`,
+        prefix: 'team',
+        login: { user, passwordFile: join(bench.folder, 'password') },
+      },
+      configFile: join(bench.folder, 'no-logins.json'),
+      source: { checkout: () => Promise.reject(new Error('not asked here')) },
+      clock: { now: () => instant(performance.now()), wall: () => Date.now() as WallTime },
+      folders: { records: join(bench.folder, 'r'), logs: join(bench.folder, 'l'), incoming: join(bench.folder, 'i') },
+      shared: new SharedBuilds<BuildResult>(),
+    });
+    try {
+      expect((await imageOf(engine, artifact, (wanted) => images.fetch(wanted))).id).toMatch(/^sha256:/);
+      const other = { ...artifact, given: { image: `${registry.place}/${bench.app}-web:none` } };
+      await expect(imageOf(engine, other, (wanted) => images.fetch(wanted))).rejects.toMatchObject({
+        code: 'ARTIFACT_MISSING',
+        message: expect.stringContaining('neither here nor at its registry') as string,
+      });
+    } finally {
+      await images.close();
+      await engine.call('DELETE', `/images/${encodeURIComponent(image)}`, { query: { force: true } });
+    }
   });
 
   test('a wrong password is said as that, at once, and mended by the right one without another build', async () => {

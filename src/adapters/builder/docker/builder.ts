@@ -7,7 +7,7 @@ import { mapped } from '../../../engine/errors.ts';
 import type { Builder, BuildRequest, BuildResult } from '../../../ports/builder.ts';
 import { dropBounds } from './bounds.ts';
 import { layoutPrefix } from './context.ts';
-import { imagesWith, inspectImage, labels, type InspectedImage, tagImage } from './engine-images.ts';
+import { imagesWith, inspectImage, labels, originalOf, type InspectedImage, tagImage } from './engine-images.ts';
 import { makeImage } from './make-image.ts';
 import type { ImageBuilderOptions } from './options.ts';
 import { pruneImages } from './prune.ts';
@@ -116,13 +116,16 @@ async function findImage(
   by: { engine: Engine; homeId: string; records: ImageRecords },
   of: { app: string; key: string },
 ): Promise<InspectedImage | null> {
-  const [own] = await imagesWith(by.engine, [
+  const recorded = (await by.records.get(of.app, of.key))?.image ?? null;
+  const known = recorded === null ? null : await inspectImage(by.engine, recorded);
+  if (known !== null) return known;
+  const own = await imagesWith(by.engine, [
     `${labels.installation}=${by.homeId}`,
     `${labels.app}=${of.app}`,
     `${labels.key}=${of.key}`,
   ]);
-  const id = own?.Id ?? (await by.records.get(of.app, of.key))?.image ?? null;
-  return id === null ? null : inspectImage(by.engine, id);
+  const id = originalOf(own)?.Id;
+  return id === undefined ? null : inspectImage(by.engine, id);
 }
 
 async function fetchGiven(of: {

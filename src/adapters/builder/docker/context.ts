@@ -38,20 +38,36 @@ export async function makeContext(request: BuildRequest, recipe: ImageRecipe, op
   const dispose = () => rm(laidOut, { recursive: true, force: true, maxRetries: 3 });
   try {
     await options.source.checkout(request.app, request.sha, request.recipe.inputs, laidOut);
-    const folder = await insideFolder(laidOut, recipe.context);
-    const dockerfile = await dockerfileOf(laidOut, recipe);
-    const ignored = dockerfile.besideIgnore ?? (await textOf(join(folder, '.dockerignore')));
-    const ignore = ignored === null ? nothingIgnored : readIgnore(ignored);
-    const entries = await listEntries(folder, { ignore, keep: dockerfile.name });
-    const bytes = entries.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.size : 0), 0);
-    if (bytes > options.maxBytes) throw new ContextError(tooLarge(recipe.context, entries, { bytes, most: options.maxBytes }));
-    const all = [...entries.filter((entry) => entry.name !== '.dockerignore'), ...dockerignore(ignored, dockerfile)];
-    if (dockerfile.text !== undefined) all.push({ type: 'text', name: dockerfile.name, text: dockerfile.text });
-    return { open: () => Readable.from(tar(all), { objectMode: false }), dockerfile: dockerfile.name, bytes, dispose };
+    return { ...(await contextIn(laidOut, recipe, options)), dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+export interface FolderContextOptions {
+  readonly maxBytes: number;
+  /** Rules besides those of .dockerignore, one each. */
+  readonly ignored?: readonly string[];
+}
+
+/** What of a folder that holds a whole source belongs to the context. @throws ContextError */
+export async function contextIn(
+  source: string,
+  recipe: ImageRecipe,
+  { maxBytes, ignored: others = [] }: FolderContextOptions,
+): Promise<Omit<Context, 'dispose'>> {
+  const folder = await insideFolder(source, recipe.context);
+  const dockerfile = await dockerfileOf(source, recipe);
+  const said = dockerfile.besideIgnore ?? (await textOf(join(folder, '.dockerignore')));
+  const ignored = others.length === 0 ? said : [said ?? '', ...others].join('\n');
+  const ignore = ignored === null ? nothingIgnored : readIgnore(ignored);
+  const entries = await listEntries(folder, { ignore, keep: dockerfile.name });
+  const bytes = entries.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.size : 0), 0);
+  if (bytes > maxBytes) throw new ContextError(tooLarge(recipe.context, entries, { bytes, most: maxBytes }));
+  const all = [...entries.filter((entry) => entry.name !== '.dockerignore'), ...dockerignore(ignored, dockerfile)];
+  if (dockerfile.text !== undefined) all.push({ type: 'text', name: dockerfile.name, text: dockerfile.text });
+  return { open: () => Readable.from(tar(all), { objectMode: false }), dockerfile: dockerfile.name, bytes };
 }
 
 interface FoundDockerfile {

@@ -6,7 +6,7 @@ export interface Ignore {
 }
 
 interface Rule {
-  readonly pattern: RegExp;
+  readonly steps: readonly Step[];
   readonly again: boolean;
 }
 
@@ -23,62 +23,89 @@ export function parseIgnore(text: string): Ignore {
     const written = line.trim();
     const again = written.startsWith('!');
     const glob = clean(again ? written.slice(1).trim() : written);
-    if (glob === '') continue;
+    if (glob === null || glob === '') continue;
     try {
-      rules.push({ pattern: toPattern(glob), again });
+      rules.push({ steps: stepsOf(glob), again });
     } catch (cause) {
       throw new Error(`.dockerignore line ${index + 1}: ${JSON.stringify(written)} is no pattern`, { cause });
     }
   }
   return {
     final: rules.every((rule) => !rule.again),
-    excludes: (path) => {
-      const parts = path.split('/');
-      const chain = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
-      return rules.findLast((rule) => chain.some((one) => rule.pattern.test(one)))?.again === false;
-    },
+    excludes: (path) => rules.findLast(({ steps }) => fits(steps, path))?.again === false,
   };
 }
 
-/** One spelling: no leading or trailing slash, no `.` segments; `..` cannot match anything. */
-function clean(glob: string): string {
+/** One spelling: no leading or trailing slash, no `.` segments; null when it leads out and can match nothing. */
+function clean(glob: string): string | null {
   const parts: string[] = [];
   for (const part of glob.split('/')) {
     if (part === '' || part === '.') continue;
-    if (part === '..') parts.pop();
-    else parts.push(part);
+    if (part !== '..') parts.push(part);
+    else if (parts.pop() === undefined && !glob.startsWith('/')) return null;
   }
   return parts.join('/');
 }
 
+/**
+ * What a pattern asks of a path: `one` character; `name`, any number of them within a name; `all` that is left; `folders`, any number of
+ * them, of which `inside` is the middle.
+ */
+type Step = { readonly one: (char: string) => boolean } | 'name' | 'all' | 'folders' | 'inside';
+
 /** `**` any number of folders, `*` and `?` within a name, `[a-z]` a class, a backslash takes the next character as it is. */
-function toPattern(glob: string): RegExp {
-  let source = '';
-  for (let at = 0; at < glob.length; at += 1) {
-    const char = glob[at] ?? '';
-    if (char === '*' && glob[at + 1] === '*') {
-      at += 1;
-      if (glob[at + 1] === '/') {
-        at += 1;
-        source += '(?:.*/)?';
-      } else source += '.*';
-    } else if (char === '*') source += '[^/]*';
-    else if (char === '?') source += '[^/]';
+function stepsOf(glob: string): Step[] {
+  const steps: Step[] = [];
+  const chars = [...glob];
+  for (let at = 0; at < chars.length; at += 1) {
+    const char = chars[at] ?? '';
+    if (char === '*' && chars[at + 1] === '*') {
+      at += chars[at + 2] === '/' ? 2 : 1;
+      if (at + 1 >= chars.length) steps.push('all');
+      else if (steps.at(-1) !== 'inside') steps.push('folders', 'inside');
+    } else if (char === '*') steps.push('name');
+    else if (char === '?') steps.push({ one: (other) => other !== '/' });
     else if (char === '[') {
-      const end = glob.indexOf(']', at + 2);
+      const end = chars.indexOf(']', at + 2);
       if (end === -1) throw new Error('a class without its end');
-      const inner = glob
-        .slice(at + 1, end)
-        .replace(/^[!^]/, '')
-        .replace(/[\\[\]^]/g, '\\$&');
-      source += `[${/^[!^]/.test(glob.slice(at + 1)) ? '^' : ''}${inner}]`;
+      const none = /[!^]/.test(chars[at + 1] ?? '');
+      const inner = chars.slice(at + (none ? 2 : 1), end).join('');
+      const found = new RegExp(`^[${none ? '^' : ''}${inner.replace(/[\\[\]^]/g, '\\$&')}]$`, 'su');
+      steps.push({ one: (other) => found.test(other) });
       at = end;
-    } else if (char === '\\') {
-      at += 1;
-      source += literal(glob[at] ?? '\\');
-    } else source += literal(char);
+    } else {
+      if (char === '\\') at += 1;
+      const same = chars[at] ?? '\\';
+      steps.push({ one: (other) => other === same });
+    }
   }
-  return new RegExp(`^${source}$`, 'su');
+  return steps;
 }
 
-const literal = (char: string): string => char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+/** Whether the path or a folder above it is meant. In one pass over all that may be: a pattern cannot be written to take for ever. */
+function fits(steps: readonly Step[], path: string): boolean {
+  let states = reached(steps, [0]);
+  for (const char of path) {
+    if (char === '/' && states.has(steps.length)) return true;
+    const next: number[] = [];
+    for (const state of states) {
+      const step = steps[state];
+      if (step === 'all' || step === 'inside' || (step === 'name' && char !== '/')) next.push(state);
+      if ((step === 'inside' && char === '/') || (typeof step === 'object' && step.one(char))) next.push(state + 1);
+    }
+    states = reached(steps, next);
+    if (states.size === 0) return false;
+  }
+  return states.has(steps.length);
+}
+
+/** With what may be skipped. */
+function reached(steps: readonly Step[], from: readonly number[]): ReadonlySet<number> {
+  const states = new Set(from);
+  for (const state of states) {
+    const step = steps[state];
+    if (step === 'all' || step === 'name' || step === 'folders') states.add(state + 1);
+    if (step === 'folders') states.add(state + 2);
+  }
+  return states;
+}

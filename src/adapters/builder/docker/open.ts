@@ -1,3 +1,5 @@
+import type { ArtifactRef } from '../../../domain/release.ts';
+import { mapped } from '../../../engine/errors.ts';
 import type { SharedBuilds } from '../../../pipeline/shared-builds.ts';
 import type { BuildResult } from '../../../ports/builder.ts';
 import type { Clock } from '../../../ports/clock.ts';
@@ -34,6 +36,8 @@ export interface Images {
   readonly builder: ImageBuilder;
   /** @throws IMAGE_MISSING, REGISTRY_REFUSED, ENGINE_UNAVAILABLE */
   pin(image: string): Promise<string>;
+  /** Brings the image of an artifact here: one that was built from where it was pushed to. False when it is not there. @throws as `pin` */
+  fetch(artifact: ArtifactRef): Promise<boolean>;
   /** What `signalbox doctor` shows of the engine. */
   check(): Promise<readonly EngineCheck[]>;
   close(): Promise<void>;
@@ -46,8 +50,13 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const logins = registryLogins({ configFile: options.configFile, own });
   const transfers = registryTransfers(engine, logins);
   const place = registry === null ? null : [registry.host, registry.prefix].filter((part) => part !== '').join('/');
+  const builder = await openImageBuilder({ engine, homeId, source, clock, folders, shared, logins, transfers, registry: place });
   return {
-    builder: await openImageBuilder({ engine, homeId, source, clock, folders, shared, logins, transfers, registry: place }),
+    builder,
+    fetch: ({ app, key, given }) =>
+      given !== undefined && 'image' in given
+        ? transfers.pull(given.image, {}).catch((cause: unknown) => Promise.reject(mapped(cause) as Error))
+        : builder.fetch(app, key),
     pin: (image) => pinImage(image, { engine, transfers }),
     check: () =>
       checkEngine(engine, {

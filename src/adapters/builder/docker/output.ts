@@ -73,11 +73,15 @@ export type TransferEnd =
   | { readonly ok: true; readonly digest: string | null }
   | { readonly ok: false; readonly message: string };
 
-/** Reads a push or a pull to its end. */
-export async function readTransfer(stream: Readable, write: (line: string) => void): Promise<TransferEnd> {
+/** Reads a push or a pull to its end. `onMessage` is called for whatever the engine tells: while bytes move it tells all the time. */
+export async function readTransfer(
+  stream: Readable,
+  { write, onMessage }: { readonly write: (line: string) => void; readonly onMessage: () => void },
+): Promise<TransferEnd> {
   let digest: string | null = null;
   let ended = false;
   for await (const { status, error, errorDetail, aux, id } of jsonLines<Message>(stream)) {
+    onMessage();
     if (error !== undefined) return { ok: false, message: errorDetail?.message ?? error };
     if (aux?.Digest !== undefined) digest = aux.Digest;
     const told =

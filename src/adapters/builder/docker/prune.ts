@@ -1,5 +1,5 @@
 import type { Engine } from '../../../engine/client.ts';
-import { imagesInUse, imagesWith, inspectImage, labels, type ListedImage, removeImage } from './engine-images.ts';
+import { imagesInUse, imagesWith, inspectImage, labels, type ListedImage, originalOf, removeImage } from './engine-images.ts';
 import type { ImageRecord, ImageRecords } from './records.ts';
 
 export interface PruneBy {
@@ -43,11 +43,18 @@ export async function pruneImages(
   return freed;
 }
 
-/** Newest first. An image fetched from a registry carries the labels of the installation that built it; the record says it is ours. */
+/**
+ * Newest first. The record says what is ours: an image fetched from a registry carries the labels of the installation that built it,
+ * and one that somebody made from ours carries ours. Without a record (it was lost, or a crash came first) it is the original.
+ */
 async function ownImages(by: PruneBy, records: readonly ImageRecord[]): Promise<readonly ListedImage[]> {
   const recorded = new Set(records.map((record) => record.image));
   const built = await imagesWith(by.engine, [labels.key]);
-  return built.filter((image) => image.Labels?.[labels.installation] === by.homeId || recorded.has(image.Id));
+  const nameOf = ({ Labels }: ListedImage): string => `${Labels?.[labels.app] ?? ''}/${Labels?.[labels.key] ?? ''}`;
+  const onRecord = new Set(built.filter(({ Id }) => recorded.has(Id)).map(nameOf));
+  const labelled = built.filter((image) => image.Labels?.[labels.installation] === by.homeId && !onRecord.has(nameOf(image)));
+  const originals = new Set(labelled.map((image) => originalOf(labelled.filter((other) => nameOf(other) === nameOf(image)))?.Id));
+  return built.filter(({ Id }) => recorded.has(Id) || originals.has(Id));
 }
 
 /** Takes away the names that this installation gave; an image with another name belongs to who gave that. */
@@ -73,10 +80,16 @@ async function pruneLayers(by: PruneBy, kept: (record: ImageRecord) => boolean):
     const gone = image === null ? by.now - builtAt > failedForMs : !there.has(image);
     if (!gone || kept(record)) continue;
     // The last made first: each is what the next one stands on.
-    for (const layer of layers.toReversed()) await removeImage(by.engine, layer);
+    for (const layer of layers.toReversed()) if (await isNameless(by.engine, layer)) await removeImage(by.engine, layer);
     if (record.pushed === null) await by.records.remove(app, key);
     else await by.records.put({ ...record, layers: [] });
   }
+}
+
+/** Whoever builds the same lines gets the same layers, and may have named one of them: then it is theirs. */
+async function isNameless(engine: Engine, layer: string): Promise<boolean> {
+  const found = await inspectImage(engine, layer);
+  return found !== null && (found.RepoTags ?? []).length === 0 && (found.RepoDigests ?? []).length === 0;
 }
 
 /** Bytes that each image has to itself; empty where the engine cannot say. */

@@ -25,41 +25,59 @@ export interface TransferOptions {
 
 /** Until the registry has answered the first time. */
 const headMs = 120_000;
+/** An engine that tells nothing of a transfer for so long waits for a registry that will never answer. */
+const silenceMs = 300_000;
 
-export function registryTransfers(engine: Engine, logins: Logins): Transfers {
+export function registryTransfers(engine: Engine, logins: Logins, longest = { silenceMs }): Transfers {
+  /** Nobody else's builds wait for ever for one that stands still. */
+  const transfer = async (
+    reference: string,
+    what: { readonly path: string; readonly query: Readonly<Record<string, string>> },
+    { signal, onLine = () => undefined }: TransferOptions,
+  ): Promise<TransferEnd> => {
+    const silent = new AbortController();
+    let watch: NodeJS.Timeout | undefined;
+    const onMessage = (): void => {
+      clearTimeout(watch);
+      watch = setTimeout(() => silent.abort(), longest.silenceMs);
+    };
+    try {
+      const stream = await engine.stream('POST', what.path, {
+        query: what.query,
+        headers: { 'X-Registry-Auth': await logins.headerFor(reference) },
+        timeoutMs: headMs,
+        signal: signal === undefined ? silent.signal : AbortSignal.any([signal, silent.signal]),
+      });
+      onMessage();
+      const end = await readTransfer(stream, { write: onLine, onMessage });
+      if (silent.signal.aborted) return stoodStill;
+      return end;
+    } catch (error) {
+      if (silent.signal.aborted) return stoodStill;
+      // A refusal before the first line is an end like any other.
+      if (isRefused(error)) return { ok: false, message: error.message };
+      if (error instanceof Error && error.message === '')
+        throw new Error(`The transfer of ${reference} broke off.`, { cause: error });
+      throw error;
+    } finally {
+      clearTimeout(watch);
+    }
+  };
+  const stoodStill: TransferEnd = { ok: false, message: `nothing moved for ${Math.round(longest.silenceMs / 1000)} s` };
+
   return {
-    async push(image, name, { signal, onLine = () => undefined }) {
+    async push(image, name, options) {
       const reference = `${name.repo}:${name.tag}`;
       await tagImage(engine, image, name);
-      const end = await transfer(reference, async () =>
-        readTransfer(
-          await engine.stream('POST', `/images/${name.repo}/push`, {
-            query: { tag: name.tag },
-            headers: { 'X-Registry-Auth': await logins.headerFor(name.repo) },
-            timeoutMs: headMs,
-            ...(signal === undefined ? {} : { signal }),
-          }),
-          onLine,
-        ),
-      );
+      const end = await transfer(reference, { path: `/images/${name.repo}/push`, query: { tag: name.tag } }, options);
       if (!end.ok) throw transferError(reference, end.message);
       if (end.digest === null) throw new SignalboxError('REGISTRY_UNAVAILABLE', `The registry named no digest for ${reference}.`);
       return `${name.repo}@${end.digest}`;
     },
 
-    async pull(reference, { signal, onLine = () => undefined }) {
-      const at = reference.includes('@') ? reference.indexOf('@') : reference.lastIndexOf(':');
-      const end = await transfer(reference, async () =>
-        readTransfer(
-          await engine.stream('POST', '/images/create', {
-            query: { fromImage: reference.slice(0, at), tag: reference.slice(at + 1) },
-            headers: { 'X-Registry-Auth': await logins.headerFor(reference) },
-            timeoutMs: headMs,
-            ...(signal === undefined ? {} : { signal }),
-          }),
-          onLine,
-        ),
-      );
+    async pull(reference, options) {
+      const { name, version } = partsOf(reference);
+      const end = await transfer(reference, { path: '/images/create', query: { fromImage: name, tag: version } }, options);
       if (end.ok) return true;
       if (saysAbsent(end.message)) return false;
       throw transferError(reference, end.message);
@@ -82,16 +100,12 @@ export function registryTransfers(engine: Engine, logins: Logins): Transfers {
   };
 }
 
-/** A refusal before the first line is an end like any other. */
-async function transfer(reference: string, work: () => Promise<TransferEnd>): Promise<TransferEnd> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isRefused(error)) return { ok: false, message: error.message };
-    if (error instanceof Error && error.message === '')
-      throw new Error(`The transfer of ${reference} broke off.`, { cause: error });
-    throw error;
-  }
+/** A colon before the last slash is that of the registry's port. What is named without a version means what engines take it for. */
+function partsOf(reference: string): { readonly name: string; readonly version: string } {
+  const digest = reference.indexOf('@');
+  const colon = reference.lastIndexOf(':');
+  const at = digest !== -1 ? digest : colon > reference.lastIndexOf('/') ? colon : -1;
+  return at === -1 ? { name: reference, version: 'latest' } : { name: reference.slice(0, at), version: reference.slice(at + 1) };
 }
 
 const saysAbsent = (message: string): boolean =>

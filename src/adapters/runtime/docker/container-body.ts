@@ -98,11 +98,11 @@ function program(workload: Workload, command: string | undefined): Record<string
   return isGivenImage(workload) ? { Cmd: argvOf(workload.run) } : { Entrypoint: argvOf(workload.run), Cmd: [] };
 }
 
-/** Words without meaning to a shell are started as they are, so that images need none; everything else gets `/bin/sh`. */
+/** One line of words without meaning to a shell is started as it is, so that images need none; everything else gets `/bin/sh`. */
 export function argvOf(command: string): string[] {
   const text = command.trim();
   const [first = ''] = text.split(/\s+/, 1);
-  if (/^[\w@%+:,./=\s-]+$/.test(text) && !first.includes('=') && !shellWords.has(first)) return text.split(/\s+/);
+  if (/^[\w@%+:,./= \t-]+$/.test(text) && !first.includes('=') && !shellWords.has(first)) return text.split(/\s+/);
   return ['/bin/sh', '-c', text];
 }
 

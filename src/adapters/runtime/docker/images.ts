@@ -1,7 +1,7 @@
 import { SignalboxError } from '../../../domain/errors.ts';
 import type { ArtifactRef } from '../../../domain/release.ts';
 import type { Engine } from '../../../engine/client.ts';
-import { mapped } from '../../../engine/errors.ts';
+import { isUnavailable, mapped } from '../../../engine/errors.ts';
 import { jsonLines } from '../../../engine/streams.ts';
 
 /** What a container needs to know of its image. */
@@ -41,7 +41,8 @@ export async function imageOf(engine: Engine, artifact: ArtifactRef, fetch?: Fet
     const found = await inspect(engine, reference);
     if (found) return found;
     if (!given) throw missing(artifact, `the image ${reference} is gone`);
-    await pull(engine, artifact, given.image);
+    if (!fetch) await pull(engine, artifact, given.image);
+    else if (!(await fetch(artifact))) throw missing(artifact, `the image ${reference} is neither here nor at its registry`);
     const pulled = await inspect(engine, reference);
     if (!pulled) throw missing(artifact, `the engine has no image ${reference} after pulling it`);
     return pulled;
@@ -50,16 +51,18 @@ export async function imageOf(engine: Engine, artifact: ArtifactRef, fetch?: Fet
   }
 }
 
-/** Brings the image of a build key back from where it was sent to; false when it is not there. */
+/** Brings an image that is gone from where it was sent to or was made, with the logins for it; false when it is not there. */
 export type FetchImage = (artifact: ArtifactRef) => Promise<boolean>;
 
 async function builtImage(engine: Engine, artifact: ArtifactRef, fetch?: FetchImage): Promise<string> {
   const filters = { label: [`signalbox.key=${artifact.key}`] };
   const answer = await engine.call<readonly { readonly Id: string; readonly Created: number }[]>('GET', '/images/json', {
-    query: { filters },
+    // Also one that lost its names, and that another was made from.
+    query: { filters, all: true },
   });
-  const newest = answer.ok ? [...answer.body].sort((a, b) => b.Created - a.Created)[0] : undefined;
-  if (newest) return newest.Id;
+  // Whoever makes an image from one of ours (`FROM`, `docker commit`) inherits its labels: the first is the one that was built.
+  const original = answer.ok ? [...answer.body].sort((a, b) => a.Created - b.Created)[0] : undefined;
+  if (original) return original.Id;
   if (await fetch?.(artifact)) return builtImage(engine, artifact);
   throw missing(artifact, `no image has the build key ${artifact.key}`);
 }
@@ -85,6 +88,7 @@ async function pull(engine: Engine, artifact: ArtifactRef, image: string): Promi
     const stream = await engine.stream('POST', '/images/create', { query, signal, timeoutMs: pullMs });
     for await (const { error } of jsonLines<{ readonly error?: string }>(stream)) failed ??= error;
   } catch (cause) {
+    if (!signal.aborted && isUnavailable(cause)) throw cause;
     failed = signal.aborted ? 'it took longer than 10 minutes' : cause instanceof Error ? cause.message : String(cause);
   }
   if (failed !== undefined) throw missing(artifact, `the image ${image} is not here and could not be pulled: ${failed}`);

@@ -10,10 +10,11 @@ export const numberOfInstance = (id: string): number => Number(id.slice(id.lastI
 /** Names of everything that an installation makes in the engine begin like this. */
 export const prefixOf = (homeId: string): string => `signalbox-${homeId}-`;
 
+/** A point is in no name: `shop` in `preview-x` is not `shop-preview` in `x`. */
 export const networkName = (
   homeId: string,
   { app, environment }: { readonly app: string; readonly environment: string },
-): string => `${prefixOf(homeId)}${app}-${environment}`;
+): string => `${prefixOf(homeId)}${app}.${environment}`;
 
 /** Short and safe as a file and container name, apart from every instance's id. */
 export const runId = (id: string): string =>

@@ -3,6 +3,7 @@ import { SignalboxError } from '../../../domain/errors.ts';
 import type { Workload } from '../../../domain/release.ts';
 import type { Engine } from '../../../engine/client.ts';
 import { mapped } from '../../../engine/errors.ts';
+import { bringsInit, type InitInfo } from '../../../engine/info.ts';
 import type { OneOff } from '../../../ports/runtime.ts';
 import { containerBody, isAccessory } from './container-body.ts';
 import { type FetchImage, type ImageFacts, imageOf } from './images.ts';
@@ -122,13 +123,9 @@ function lastingOf(of: {
 
 const inits = new WeakMap<Engine, Promise<boolean>>();
 
-/** Whether the engine brings an init program: it reaps zombies and hands signals on. */
+/** Asked of each engine once. */
 async function hasInit(engine: Engine): Promise<boolean> {
-  const asked =
-    inits.get(engine) ??
-    engine
-      .call<{ readonly InitBinary?: string; readonly InitCommit?: { readonly ID?: string } }>('GET', '/info')
-      .then((answer) => answer.ok && (answer.body.InitBinary ?? '') !== '' && answer.body.InitCommit?.ID !== 'N/A');
+  const asked = inits.get(engine) ?? engine.call<InitInfo>('GET', '/info').then((answer) => answer.ok && bringsInit(answer.body));
   inits.set(engine, asked);
   return asked.catch((cause: unknown) => {
     inits.delete(engine);

@@ -50,6 +50,8 @@ export interface InstanceContext {
   readonly bootId: string;
   /** The engine's last one; null: none since this warden runs. */
   readonly absence: () => Absence | null;
+  /** It ended before this warden watched, and the engine that runs now knows nothing of it. */
+  readonly unseen: (container: string, finishedAt: number | null) => Promise<boolean>;
   readonly save: (record: InstanceRecord, desired: boolean) => void;
   readonly forget: (id: string) => void;
   readonly publish: (state: ContainerState) => void;
@@ -137,7 +139,7 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
     watch.forget();
     const ranMs = record.startedAt === null ? 0 : exit.at - record.startedAt;
     const quickEnds = blameless || ranMs >= backoff.stableMs ? 0 : record.quickEnds + 1;
-    const delay = blameless ? 0 : Math.min(backoff.maxMs, backoff.minMs * 2 ** Math.max(0, quickEnds - 1));
+    const delay = blameless ? 0 : pauseAfter(quickEnds);
     move('backing-off', { lastExit: exit, quickEnds, restarts: record.restarts + (blameless ? 0 : 1) });
     if (!closed && !stopping) later(delay);
   };
@@ -164,6 +166,8 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
   const startAgain = async (seen: Seen): Promise<Seen | null> => {
     try {
       await making.network(spec);
+      // So that a start that never came on record is not taken for somebody else's.
+      keep({ startedAt: null });
       await containers.start(seen.container);
       return await containers.inspect(seen.container);
     } catch (cause) {
@@ -175,7 +179,8 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
   const startAnew = async (): Promise<Seen | null> => {
     for (let attempt = 1; ; attempt++) {
       const made = await making.make(spec, record.address);
-      keep({ container: made.container, heard: record.heard && made.address === record.address, address: made.address }, true);
+      const heard = record.heard && made.address === record.address;
+      keep({ container: made.container, heard, address: made.address, startedAt: null }, true);
       context.onMoved();
       try {
         await containers.start(made.container);
@@ -213,8 +218,12 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
       report(`${id}: its container was removed by somebody else; a new one is made.`);
       isDown({ ...unobserved(), reason: 'removed' }, false);
     } else if (seen.created) later(0);
-    else {
-      const blameless = isBlameless(seen);
+    else if (phase !== 'running' && seen.finishedAt !== null && seen.finishedAt === record.lastExit?.at) {
+      // Taken in by the warden before this one, which had no time to start it again.
+      const pause = record.lastExit.reason === 'unobserved' ? 0 : pauseAfter(record.quickEnds);
+      later(Math.min(pause, Math.max(0, seen.finishedAt + pause - Date.now())));
+    } else {
+      const blameless = isBlameless(seen) || (await context.unseen(seen.container, seen.finishedAt));
       isDown(blameless ? { ...exitOf(seen), reason: 'unobserved' } : exitOf(seen), blameless);
     }
   };
@@ -296,6 +305,8 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
     },
   };
 }
+
+const pauseAfter = (quickEnds: number): number => Math.min(backoff.maxMs, backoff.minMs * 2 ** Math.max(0, quickEnds - 1));
 
 const unobserved = (): ExitRecord => ({ code: null, signal: null, reason: 'unobserved', at: Date.now() });
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, lchown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
 import type { Engine } from '../../../../engine/client.ts';
 import type { ContainerSpec, Lasting } from '../protocol.ts';
 
@@ -70,7 +70,30 @@ async function ownerOf(engine: Engine, container: string, user: string): Promise
   if (!archive) return null;
   // A tar of one short text file: its lines stand in it as they are.
   const line = new RegExp(`^${name.replaceAll(/\W/g, '\\$&')}:[^:]*:(\\d+):(\\d+):`, 'm').exec(
-    `\n${(await text(archive)).replaceAll('\0', '\n')}`,
+    `\n${(await beginningOf(archive)).replaceAll('\0', '\n')}`,
   );
   return line ? { uid: Number(line[1]), gid: Number(line[2]) } : null;
+}
+
+/** An image may bring a list of any length. */
+const longestList = 1024 * 1024;
+const readMs = 10_000;
+
+async function beginningOf(archive: Readable): Promise<string> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  const late = setTimeout(() => archive.destroy(), readMs);
+  try {
+    for await (const piece of archive) {
+      pieces.push(piece as Buffer);
+      size += (piece as Buffer).length;
+      if (size >= longestList) break;
+    }
+  } catch {
+    // What was read until then counts.
+  } finally {
+    clearTimeout(late);
+    archive.destroy();
+  }
+  return Buffer.concat(pieces).toString('utf8');
 }

@@ -8,7 +8,7 @@ import { takeLock } from '../../../../keeper/lock.ts';
 import { openRecords } from '../../../../keeper/state.ts';
 import { type Handlers, serveWire, WireError } from '../../../../wire/server.ts';
 import { type InstanceSpec, type WardenConfig, type WardenEvents, type WardenMethods, wardenRevision } from '../protocol.ts';
-import type { Absence } from './absence.ts';
+import { type Absence, wasTold } from './absence.ts';
 import { openContainers } from './containers.ts';
 import { type Instance, type InstanceContext, type InstanceRecord, openInstance, refusalOf } from './instance.ts';
 import { type Link, openLinks } from './links.ts';
@@ -44,6 +44,9 @@ async function main(config: WardenConfig): Promise<void> {
   const startedAt = Date.now();
   let trouble: string | null = 'The engine was not asked yet.';
   let absence: Absence | null = null;
+  let watchedFrom = Number.POSITIVE_INFINITY;
+  const unseen = async (container: string, finishedAt: number | null): Promise<boolean> =>
+    finishedAt !== null && finishedAt < watchedFrom && !(await wasTold(engine, container, finishedAt));
   let publish: (event: 'instance' | 'run', body: never) => void = () => {};
 
   const declareLinks = (): void => {
@@ -64,6 +67,7 @@ async function main(config: WardenConfig): Promise<void> {
     publish: (state) => publish('run', state as never),
     onMoved: () => declareLinks(),
     absence: () => absence,
+    unseen,
     report,
   });
   const context: InstanceContext = {
@@ -72,6 +76,7 @@ async function main(config: WardenConfig): Promise<void> {
     making,
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
     absence: () => absence,
+    unseen,
     save: (record, desired) => instanceStore.write(record.spec.id, record, !desired),
     forget: (id) => {
       instances.delete(id);
@@ -229,6 +234,7 @@ async function main(config: WardenConfig): Promise<void> {
       signal: following.signal,
       onOpen: () => {
         if (absence?.until === Infinity) absence = { ...absence, until: Date.now() };
+        watchedFrom = Math.min(watchedFrom, Date.now());
         const since = absence;
         // What is told from here on is what the engine says now.
         void compareAll()

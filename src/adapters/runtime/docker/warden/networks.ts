@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Engine } from '../../../../engine/client.ts';
-import { EngineError } from '../../../../engine/errors.ts';
+import { EngineError, isRefused } from '../../../../engine/errors.ts';
 import { readJson, writeJson } from '../../../../keeper/state.ts';
 import { prefixOf } from '../names.ts';
 import { contains, formatAddress, type Range, rangeOf, slicesOf } from './addresses.ts';
@@ -35,11 +35,14 @@ interface Inspected {
 
 /** Size of a network that is cut from a larger one: 126 addresses for instances, as many for everything else. */
 const slicePrefix = 24;
+/** To find a range that nobody takes at the same moment. */
+const attempts = 3;
 
 export function openNetworks(engine: Engine, homeId: string, dir: string): Networks {
   const file = join(dir, 'networks.json');
   const known = new Map(Object.entries((readJson(file) as Record<string, Network> | undefined) ?? {}));
   const busy = new Map<string, Promise<Network>>();
+  let making: Promise<void> = Promise.resolve();
 
   const inspect = async (name: string): Promise<Inspected | null> => {
     const answer = await engine.call<Inspected>('GET', `/networks/${encodeURIComponent(name)}`);
@@ -101,10 +104,25 @@ export function openNetworks(engine: Engine, homeId: string, dir: string): Netwo
     const slice = block.prefix < slicePrefix ? { first: block.first, prefix: slicePrefix } : block;
     await create(name, block.prefix < slicePrefix ? { ...labels, 'signalbox.block': formatRange(block) } : labels, slice);
   };
+  /** One after the other: each looks for what the ones before have left. Others on this engine take ranges as well: then it looks again. */
+  const makeInTurn = (name: string, labels: Readonly<Record<string, string>>): Promise<void> => {
+    const mine = making.then(async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await make(name, labels);
+          return;
+        } catch (cause) {
+          if (!isRefused(cause) || attempt === attempts || (await inspect(name))) throw cause;
+        }
+      }
+    });
+    making = mine.catch(() => {});
+    return mine;
+  };
   const ensure = async (name: string, labels: Readonly<Record<string, string>>): Promise<Network> => {
     let found = await inspect(name);
     if (!found) {
-      await make(name, labels);
+      await makeInTurn(name, labels);
       found = await inspect(name);
     }
     if (found?.Name !== name || found.Labels?.['signalbox.installation'] !== homeId)

@@ -39,15 +39,19 @@ export interface RunsOptions {
   readonly onMoved: () => void;
   /** The engine's last one; null: none since this warden runs. */
   readonly absence: () => Absence | null;
+  /** It ended before this warden watched, and the engine that runs now knows nothing of it. */
+  readonly unseen: (container: string, finishedAt: number | null) => Promise<boolean>;
   readonly report: (message: string) => void;
 }
 
 const tailLines = 40;
+/** Of one of them; the same as of a build's. They go into records, events and every answer about runs. */
+const longestLine = 4096;
 /** SIGTERM to SIGKILL of a command whose time is over, ms. */
 const graceAtTimeoutMs = 2000;
 
 export function openRuns(options: RunsOptions): Runs {
-  const { engine, containers, making, store, publish, onMoved, absence, report } = options;
+  const { engine, containers, making, store, publish, onMoved, absence, unseen, report } = options;
   const runs = new Map<string, RunRecord>();
   const timers = new Map<string, NodeJS.Timeout>();
   const starting = new Map<string, Promise<RunState>>();
@@ -72,7 +76,8 @@ export function openRuns(options: RunsOptions): Runs {
   const conclude = async (id: string, exitCode: number | null): Promise<void> => {
     const record = runs.get(id);
     if (!record || record.state.state === 'ended') return;
-    const tail = record.container === null ? [] : await lastLines(engine, record.container, tailLines);
+    const words = record.container === null ? [] : await lastLines(engine, record.container, tailLines);
+    const tail = words.map((line) => line.slice(0, longestLine));
     const { ending } = runs.get(id) ?? record;
     const end = ending ?? (exitCode === null ? 'lost' : 'exited');
     const state: RunState = {
@@ -119,8 +124,8 @@ export function openRuns(options: RunsOptions): Runs {
     };
     let record: RunRecord = { spec, container: null, address: null, state, ending: null };
     let asked = false;
-    keep(record);
     try {
+      keep(record);
       const made = await making.make(spec, null);
       record = { ...(runs.get(spec.id) ?? record), ...made };
       keep(record);
@@ -169,7 +174,10 @@ export function openRuns(options: RunsOptions): Runs {
     } else {
       if (record.container === null) keep({ ...record, container: seen.container });
       // How it would have ended, had the engine not ended it, nobody knows.
-      const cut = seen.exitCode !== 0 && isEnginesDoing(absence(), { ...record.state, finishedAt: seen.finishedAt });
+      const cut =
+        seen.exitCode !== 0 &&
+        (isEnginesDoing(absence(), { ...record.state, finishedAt: seen.finishedAt }) ||
+          (await unseen(seen.container, seen.finishedAt)));
       await finish(id, cut ? null : seen.exitCode);
     }
   };
