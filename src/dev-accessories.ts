@@ -14,7 +14,7 @@ import { type DevContainers, engineTrouble, openDevContainers } from './dev-cont
 import { type AccessoryHost, type AccessoryPorts, accessoryEnvironment, startAccessories } from './dev/accessories.ts';
 import { type PlacedAccessory, placeAccessories } from './dev/accessory-places.ts';
 import { fingerprintOf, readAccessoryRecord, writeAccessoryRecord } from './dev/accessory-record.ts';
-import type { AccessoryRequest } from './dev/session.ts';
+import type { AccessoryRequest } from './dev/options.ts';
 import { accessoryGrace, accessoryId, isAccessoryId, type RuntimeKind } from './domain/accessories.ts';
 import type { Epoch } from './domain/values.ts';
 import type { Runtime } from './ports/runtime.ts';

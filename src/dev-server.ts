@@ -2,8 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { localAccessories } from './dev-accessories.ts';
 import { homeLayout } from './config/home.ts';
 import { loadSettings, processEnvironment } from './config/settings.ts';
-import { SignalboxError } from './domain/errors.ts';
-import { type DevTerminal, openSession, type Session } from './dev/session.ts';
+import { devImages } from './dev-images.ts';
+import { containerWorkplaces } from './dev/containers/workplaces.ts';
+import type { ContainersRequest, DevTerminal } from './dev/options.ts';
+import { openSession, type Session } from './dev/session.ts';
 
 /** What the command line asks for. */
 export interface DevRequest {
@@ -22,11 +24,10 @@ export interface DevRequest {
 /**
  * Local development as a program: composition and signals. Ends with Ctrl-C, SIGTERM, or the end of the terminal; a second signal
  * ends everything at once.
- * @returns when nothing is left. @throws what `openSession` throws, DEV_UNSUPPORTED.
+ * @returns when nothing is left. @throws what `openSession` throws, ENGINE_UNAVAILABLE, DEV_UNSUPPORTED.
  */
 export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'color'>): Promise<void> {
   const { runtime } = request;
-  if (runtime === 'docker') sayWhatRunsWhere(request, terminal);
   const { color, docker } = loadSettings();
   let session: Session | undefined;
   let stop = (): void => {};
@@ -59,6 +60,12 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
       https: request.https ?? false,
       authority: homeLayout(request.home, process.getuid?.() ?? -1).localAuthority,
       startAccessories: (wanted) => localAccessories({ ...wanted, runtime, engineSocket: docker.socket }),
+      ...(runtime === 'docker'
+        ? {
+            containers: (wanted: ContainersRequest) =>
+              containerWorkplaces({ ...wanted, engineSocket: docker.socket, choose: devImages({ ...wanted, docker }) }),
+          }
+        : {}),
       ended: stopped,
     });
     await stopped;
@@ -68,15 +75,4 @@ export async function dev(request: DevRequest, terminal: Omit<DevTerminal, 'colo
     process.stdout.off('error', onSignal);
     for (const other of others) process.stdout.on('error', other);
   }
-}
-
-/** @throws DEV_UNSUPPORTED */
-function sayWhatRunsWhere({ accessories }: DevRequest, terminal: Pick<DevTerminal, 'say'>): void {
-  if (accessories === false)
-    throw new SignalboxError(
-      'DEV_UNSUPPORTED',
-      'Under `signalbox dev` services are processes of this machine; with --no-accessories nothing is left to run in containers.',
-      { hint: 'Leave --runtime out, or use `docker compose up` with a generated compose.yaml.' },
-    );
-  terminal.say('Services run as processes of this machine (in containers they cannot reload yet), accessories as containers.');
 }

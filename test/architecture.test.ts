@@ -69,6 +69,8 @@ const rooms: Rooms = {
     'config',
     'ports',
     'wire',
+    // Programs of services may run in containers.
+    'engine',
     'keeper/ending',
     'keeper/listeners',
     'keeper/processes',
@@ -80,6 +82,7 @@ const rooms: Rooms = {
   'dev-server': ['*'],
   'dev-accessories': ['*'],
   'dev-containers': ['*'],
+  'dev-images': ['*'],
   daemon: ['*'],
   'daemon-end': ['*'],
   'daemon-log': ['*'],

@@ -60,7 +60,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
     .addOption(
       new Option(
         '--runtime <runtime>',
-        'what accessories run as; default: processes, containers for those that this system cannot give',
+        'what services and accessories run as; default: processes, containers for accessories that this system cannot give',
       ).choices(['process', 'docker']),
     )
     .option('--no-accessories', 'leave databases and the like to you')

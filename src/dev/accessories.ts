@@ -22,6 +22,8 @@ export interface AccessoryHost {
   readonly dataId: string;
   /** One line each for people: name, what it is, where it answers. */
   readonly summary: readonly { readonly name: string; readonly what: string; readonly at: string }[];
+  /** Addresses by name, of those that are up. */
+  hosts(): Readonly<Record<string, string>>;
   /** Puts values in place of `${accessories.NAME.FIELD}`. */
   resolve(value: string): string;
   end(): Promise<void>;
@@ -124,6 +126,7 @@ export async function startAccessories(ports: AccessoryPorts, start: AccessorySt
       what: `${describeAccessory(spec)}${ports.hosting(spec).kind === 'docker' ? ', a container' : ''}`,
       at: isExtra(spec) ? 'its address follows' : shownAddress(values.get(spec.name) ?? {}, start.showSecrets),
     })),
+    hosts: () => Object.fromEntries([...values].flatMap(([name, { host }]) => (host === undefined ? [] : [[name, host]]))),
     resolve: (value) =>
       resolveReferences(
         { value },

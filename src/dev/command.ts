@@ -25,6 +25,7 @@ interface Reason {
 
 export interface CommandPlan extends Reason {
   readonly kind: 'command';
+  /** Empty: what the service's image starts by itself. */
   readonly run: string;
   /** Run before each start: what compiles. */
   readonly prepare?: string;
@@ -188,6 +189,14 @@ function ofPython({ run = '' }: ServiceSpec): CommandPlan | undefined {
 }
 
 function asItIs(service: ServiceSpec): CommandPlan {
+  const { run, container = {} } = service;
+  if (run === undefined && (container.image ?? container.dockerfile) !== undefined)
+    return command('', {
+      says: 'its own program',
+      because: container.image ?? container.dockerfile ?? '',
+      reloads: container.image !== undefined,
+      ...(container.port === undefined ? {} : { port: container.port }),
+    });
   return compiled(service, 'restarted when a file changes');
 }
 

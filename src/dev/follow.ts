@@ -16,7 +16,7 @@ export interface FollowOptions {
   readonly log: DevLog;
 }
 
-/** A file that changes this often within `ownWritesMs` of a restart is written by the app itself. */
+/** A file that changes this often within `ownWritesMs` of a restart, or of the moment it took effect, is written by the app itself. */
 const ownWritesLimit = 3;
 const ownWritesMs = 3000;
 
@@ -52,7 +52,7 @@ export function watchService({ service, wanted, others, root, log }: FollowOptio
     service.restart('a file changed');
   };
   const isOwnWrite = (path: string): boolean => {
-    const soon = performance.now() - restartedAt < ownWritesMs;
+    const soon = performance.now() - Math.max(restartedAt, service.beganAt()) < ownWritesMs;
     const times = soon ? (writtenByApp.get(path) ?? 0) + 1 : 0;
     writtenByApp.set(path, times);
     if (times < ownWritesLimit) return false;

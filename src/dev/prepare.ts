@@ -1,18 +1,15 @@
 import { existsSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
 import { accessoriesIn } from '../domain/links.ts';
 import type { ServiceSpec } from '../domain/spec.ts';
 import type { AccessoryHost } from './accessories.ts';
 import { planDevelopment } from './command.ts';
 import { folderFacts, readEnvFiles, readExample, type ServicePlace, upwards } from './folder.ts';
-import { type Installation, installations } from './install.ts';
-import type { DevLog } from './log.ts';
-import { type DevPlace, markerOf } from './place.ts';
-import { shellArgv, startProgram } from './program.ts';
-import { endedWords } from './service.ts';
+import { type Installation, type Installations, installations } from './install.ts';
 import type { StackService } from './stack.ts';
 import { serviceVariables, type ServiceVariables } from './variables.ts';
+import type { Workplaces } from './workplace.ts';
 
 export interface Surroundings {
   readonly root: string;
@@ -28,39 +25,49 @@ export interface Surroundings {
   /** Those that are started, or will be. */
   readonly accessoryNames: readonly string[];
   readonly colour: boolean;
+  /** Variables for development servers, weaker than all others. */
+  readonly presets: Readonly<Record<string, string>>;
 }
 
 export interface Prepared extends StackService {
   /** Lines of Procfile.dev in its folder. */
   readonly procfile: Readonly<Record<string, string>>;
-  readonly installation: Installation | undefined;
+  /** Looked at anew at each call. */
+  readonly installation: () => Installation | undefined;
   readonly notes: readonly string[];
   readonly missing: ServiceVariables['missing'];
+  /** Files as they are: nothing runs for it. */
+  readonly idle: boolean;
 }
 
 /** Decides how a service runs and what it lacks; starts nothing. @throws DEV_NOT_INSTALLED */
 export async function prepareService(
   spec: ServiceSpec,
   around: Surroundings,
-  given: { readonly install: boolean; readonly installed: (program: string) => boolean },
+  given: { readonly install: boolean; readonly workplaces: Workplaces },
 ): Promise<Prepared> {
   const place: ServicePlace = { root: around.root, folder: join(around.root, spec.path) };
   if (!existsSync(place.folder))
     throw new SignalboxError('CONFIG_INVALID', `The folder ${spec.path} of ${spec.name} is not there.`);
-  const facts = await folderFacts(place, given.installed);
+  const workplace = await given.workplaces.of(spec);
+  const facts = await folderFacts(place, (program) => workplace.has(program));
   const plan = planDevelopment(spec, facts);
   const plainFiles = plan.kind === 'files' && plan.prepare === undefined;
-  const install = plainFiles ? { needed: undefined } : installations(spec, place, { facts, allowed: given.install });
+  const look = (): Installations =>
+    plainFiles ? { needed: undefined } : installations(spec, place, { facts, allowed: given.install, workplace });
+  const install = look();
   const now = variablesOf(spec, place, around);
   return {
     spec,
     place,
     plan,
+    workplace,
     procfile: facts.procfile,
-    installation: install.needed,
+    installation: () => look().needed,
     notes: [...(install.note === undefined ? [] : [install.note]), ...(plainFiles ? [] : now.notes)],
     missing: plainFiles ? [] : now.missing,
-    variables: () => completeEnvironment(spec, place, around),
+    idle: plainFiles,
+    variables: () => completeEnvironment({ spec, place, workplace }, around),
   };
 }
 
@@ -77,7 +84,7 @@ export function procfileExtras(prepared: Prepared, services: readonly ServiceSpe
         ...prepared,
         spec: { ...rest, name: name as ServiceSpec['name'], kind: 'worker' as const, run: line, routes: [], requires: [] },
         plan: { kind: 'command' as const, run: line, says: line, because: 'Procfile.dev', reloads: true, env: {} },
-        installation: undefined,
+        installation: () => undefined,
         notes: [],
         missing: [],
       };
@@ -104,20 +111,18 @@ function variablesOf(spec: ServiceSpec, place: ServicePlace, around: Surrounding
 }
 
 /** @throws VARIABLE_MISSING */
-function completeEnvironment(spec: ServiceSpec, place: ServicePlace, around: Surroundings): Record<string, string> {
-  const { env, missing } = variablesOf(spec, place, around);
-  if (missing.length > 0) throw missingError([{ service: spec.name, missing }]);
-  const path = [
-    ...upwards(place).map((folder) => join(folder, 'node_modules', '.bin')),
-    join(place.folder, '.venv', 'bin'),
-    env['PATH'] ?? '',
-    dirname(process.execPath),
-  ];
-  const { FORCE_COLOR: _forced, NO_COLOR: _none, ...rest } = env;
+function completeEnvironment(
+  { spec, place, workplace }: Pick<Prepared, 'spec' | 'place' | 'workplace'>,
+  around: Surroundings,
+): Record<string, string> {
+  const variables = variablesOf(spec, place, around);
+  if (variables.missing.length > 0) throw missingError([{ service: spec.name, missing: variables.missing }]);
+  const programs = [...upwards(place).map((folder) => join(folder, 'node_modules', '.bin')), join(place.folder, '.venv', 'bin')];
+  const { FORCE_COLOR: _forced, NO_COLOR: _none, ...rest } = workplace.environment(variables, programs);
   return {
+    ...around.presets,
     ...rest,
-    PATH: path.join(delimiter),
-    NODE_ENV: env['NODE_ENV'] ?? 'development',
+    NODE_ENV: rest['NODE_ENV'] ?? 'development',
     PYTHONUNBUFFERED: '1',
     npm_config_update_notifier: 'false',
     ...(around.colour ? { FORCE_COLOR: '1', CLICOLOR_FORCE: '1' } : { NO_COLOR: '1' }),
@@ -139,38 +144,4 @@ export function missingError(
     hint: `Write them into .env beside signalbox.yaml${example ? ' (`cp .env.example .env` is a start)' : ''}.`,
     details: { missing: all.map(({ service, missing }) => ({ service, names: missing.map(({ name }) => name) })) },
   });
-}
-
-/** Runs what has to be installed, one after another, each once, for everybody to see. @throws PROGRAM_FAILED */
-export async function installAll(
-  wanted: readonly Installation[],
-  by: {
-    readonly log: DevLog;
-    readonly place: DevPlace;
-    readonly env: Readonly<Record<string, string>>;
-    readonly ended: () => boolean;
-    readonly onProgram: (program: { end(graceMs: number): Promise<void> } | undefined) => void;
-  },
-): Promise<void> {
-  const done = new Set<string>();
-  for (const { service, command, cwd, because } of wanted) {
-    const key = `${cwd}\0${command}`;
-    if (done.has(key) || by.ended()) continue;
-    done.add(key);
-    by.log.note(service, `${because}: ${command}`);
-    const program = startProgram({
-      argv: shellArgv(command),
-      cwd,
-      env: by.env,
-      marker: markerOf(by.place, `${service}.install`),
-      onLine: (line) => by.log.line(service, line),
-    });
-    by.onProgram(program);
-    const ended = await program.ended;
-    by.onProgram(undefined);
-    if (ended.code !== 0 && !by.ended())
-      throw new SignalboxError('DEV_NOT_INSTALLED', `${command} for ${service} ${endedWords(ended)}; its output is above.`, {
-        hint: `Run it in ${cwd} by hand and mend what it says.`,
-      });
-  }
 }

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { endProcesses } from '../keeper/ending.ts';
 import { identify, markerName, type ProcessIdentity } from '../keeper/processes.ts';
+import { readLines } from './lines.ts';
+import { listeningPort } from './listening.ts';
 
 /** How a program ended. */
 export interface Ended {
@@ -11,33 +13,41 @@ export interface Ended {
 }
 
 export interface Program {
-  /** 0 when it could not be started. */
-  readonly pid: number;
+  /** It runs, or never will: a container takes its time. */
+  readonly begun: Promise<void>;
   readonly ended: Promise<Ended>;
   /** SIGTERM, after `graceMs` SIGKILL, to everything it started; resolves when nothing of it is left. */
   end(graceMs: number): Promise<void>;
+  /** The one port that it and all it started listen on; undefined when there is none or it cannot be told which. */
+  listening(): Promise<number | undefined>;
+}
+
+/** A process of this machine. */
+export interface LocalProgram extends Program {
+  /** 0 when it could not be started. */
+  readonly pid: number;
 }
 
 export interface ProgramRequest {
-  readonly argv: readonly [string, ...string[]];
+  /** Empty: the program of the image; a process has none. */
+  readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   /** Marks it and all that comes of it, so that nothing foreign is ever ended. */
   readonly marker: string;
   readonly onLine: (line: string) => void;
+}
+
+export interface LocalRequest extends ProgramRequest {
   /** File descriptors handed over as 3, 4, … */
   readonly inherit?: readonly number[];
 }
 
-/** Longest line passed on, in characters; the rest of it is cut. */
-const longestLine = 8_192;
-/** How long a part of a line waits for its end, ms. */
-const patienceMs = 250;
-
 /** Starts a program in a session of its own, away from the terminal's keys, and passes its output on line by line. */
-export function startProgram(request: ProgramRequest): Program {
+export function startProgram(request: LocalRequest): LocalProgram {
   const { argv, cwd, env, marker, onLine, inherit = [] } = request;
   const [file, ...words] = argv;
+  if (file === undefined) return withoutProgram;
   const child = spawn(file, words, {
     cwd,
     env: { ...env, [markerName]: marker },
@@ -45,14 +55,16 @@ export function startProgram(request: ProgramRequest): Program {
     stdio: ['ignore', 'pipe', 'pipe', ...inherit],
   });
   const main: ProcessIdentity | null = child.pid === undefined ? null : identify(child.pid);
-  readLines(child, onLine);
+  readOutput(child, onLine);
   const ended = new Promise<Ended>((resolve) => {
     child.once('error', (cause) => resolve({ code: null, signal: null, error: cause.message }));
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   return {
     pid: child.pid ?? 0,
+    begun: Promise.resolve(),
     ended,
+    listening: () => listeningPort(child.pid ?? 0, marker),
     end: async (graceMs) => {
       await endProcesses({ main, marker, members: () => [], graceMs });
       if (main !== null) await ended;
@@ -60,24 +72,23 @@ export function startProgram(request: ProgramRequest): Program {
   };
 }
 
-function readLines(child: ChildProcess, onLine: (line: string) => void): void {
+const withoutProgram: LocalProgram = {
+  pid: 0,
+  begun: Promise.resolve(),
+  ended: Promise.resolve({
+    code: null,
+    signal: null,
+    error: 'only its image knows how; name a command under dev, or use --runtime docker',
+  }),
+  end: () => Promise.resolve(),
+  listening: () => Promise.resolve(undefined),
+};
+
+function readOutput(child: ChildProcess, onLine: (line: string) => void): void {
   for (const stream of [child.stdout, child.stderr]) {
-    let kept = '';
-    let timer: NodeJS.Timeout | undefined;
-    const flush = (): void => {
-      clearTimeout(timer);
-      if (kept !== '') onLine(kept);
-      kept = '';
-    };
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      clearTimeout(timer);
-      const lines = (kept + text).split(/\r?\n/);
-      kept = lines.pop() ?? '';
-      for (const line of lines) onLine(line.slice(0, longestLine));
-      if (kept.length > longestLine) flush();
-      else if (kept !== '') timer = setTimeout(flush, patienceMs);
-    });
-    stream?.on('close', flush).on('error', () => stream.destroy());
+    const lines = readLines(onLine);
+    stream?.on('data', (piece: Buffer) => lines.push(piece));
+    stream?.on('close', () => lines.flush()).on('error', () => stream.destroy());
   }
 }
 
@@ -86,8 +97,5 @@ const shellWords =
   /^\s*(?:\.|:|cd|export|if|for|while|case|set|exec|eval|exit|source|trap|ulimit|umask|unset|wait|until|read|test)\b/;
 
 /** A simple command takes the shell's place, so that signals and the exit code are its own. */
-export const shellArgv = (command: string): [string, ...string[]] => [
-  '/bin/sh',
-  '-c',
-  needsShell.test(command) || shellWords.test(command) ? command : `exec ${command}`,
-];
+export const shellArgv = (command: string): string[] =>
+  command === '' ? [] : ['/bin/sh', '-c', needsShell.test(command) || shellWords.test(command) ? command : `exec ${command}`];

@@ -6,7 +6,7 @@ import { openListeners } from '../keeper/listeners.ts';
 import type { ProxyEvents, ProxyMethods, WorkerConfig } from '../proxy/protocol.ts';
 import { connectWire, type WireClient } from '../wire/client.ts';
 import { WireError } from '../wire/server.ts';
-import { type Program, startProgram } from './program.ts';
+import { type LocalProgram, startProgram } from './program.ts';
 
 /** The same data plane as in production, as a program of its own. */
 export interface DevProxy {
@@ -61,7 +61,7 @@ export async function openDevProxy(options: DevProxyOptions): Promise<DevProxy> 
   };
   let last: RouteTable | undefined;
   let link: Promise<Link> | undefined;
-  let running: Program | undefined;
+  let running: LocalProgram | undefined;
   let closing = false;
   let lives = 0;
 
@@ -180,7 +180,7 @@ function portOf(held: ReturnType<typeof openListeners>, name: string, port: numb
 
 const keepOpen = new Set<unknown>();
 
-async function connected(socket: string, program: Program): Promise<Link> {
+async function connected(socket: string, program: LocalProgram): Promise<Link> {
   let over = false;
   void program.ended.then(() => {
     over = true;

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ReleaseCommandSpec, ServiceSpec } from '../domain/spec.ts';
 import type { DevLog } from './log.ts';
-import { shellArgv, startProgram } from './program.ts';
+import { shellArgv } from './program.ts';
 import { endedWords } from './service.ts';
+import type { Workplace } from './workplace.ts';
 
 export interface ReleaseOptions {
   readonly service: ServiceSpec;
   readonly root: string;
+  readonly workplace: Workplace;
   readonly cwd: string;
   readonly marker: string;
   readonly log: DevLog;
@@ -37,7 +39,7 @@ export function releaseBefore(options: ReleaseOptions): () => Promise<void> {
     if (!due) return;
     log.note(service.name, `release command: ${release.run}`);
     const env = await options.environment();
-    const program = startProgram({
+    const program = options.workplace.start({
       argv: shellArgv(release.run),
       cwd: options.cwd,
       env,

@@ -1,10 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CommandPlan } from './command.ts';
 import type { DevLog } from './log.ts';
-import { listeningPort, settled } from './listening.ts';
+import { settled } from './listening.ts';
 import type { Trouble } from './page.ts';
 import { answers, freePort } from './ports.ts';
-import { type Ended, type Program, shellArgv, startProgram } from './program.ts';
+import { type Ended, type Program, shellArgv } from './program.ts';
+import type { Workplace } from './workplace.ts';
 
 /** Where requests go: they wait, go to the service's port, or meet the reason why it does not run. */
 export type Standing =
@@ -18,6 +19,8 @@ export interface RunningService {
   trouble(): Trouble;
   /** Resolves when it serves for the first time, or is known not to. */
   readonly settled: Promise<void>;
+  /** When its program last began to run, of `performance.now()`; 0: not yet, or it has none. */
+  beganAt(): number;
   /** Something changed: starts it anew. Calls in a row are one. */
   restart(why: string): void;
   end(graceMs: number): Promise<void>;
@@ -26,6 +29,7 @@ export interface RunningService {
 export interface ServiceOptions {
   readonly name: string;
   readonly plan: CommandPlan;
+  readonly workplace: Workplace;
   readonly cwd: string;
   /** False: a worker; up is all it can be. */
   readonly listens: boolean;
@@ -62,6 +66,7 @@ export function runService(options: ServiceOptions): RunningService {
   let reason = 'It has not been started yet.';
   let program: Program | undefined;
   let life = 0;
+  let beganAt = 0;
   let closing = false;
   let wanted: string | undefined;
   let turning: Promise<void> | undefined;
@@ -82,7 +87,7 @@ export function runService(options: ServiceOptions): RunningService {
 
   const prepare = async (env: Readonly<Record<string, string>>): Promise<string | undefined> => {
     if (plan.prepare === undefined) return undefined;
-    const made = startProgram({
+    const made = options.workplace.start({
       argv: shellArgv(plan.prepare),
       cwd: options.cwd,
       env,
@@ -124,7 +129,7 @@ export function runService(options: ServiceOptions): RunningService {
     if (plan.port !== undefined && (await answers(plan.port)))
       return down(`Port ${plan.port} is taken by another program, and this service listens nowhere else.`);
     const started = performance.now();
-    const current = startProgram({
+    const current = options.workplace.start({
       argv: shellArgv(plan.run),
       cwd: options.cwd,
       env: { ...env, ...plan.env, PORT: `${port}`, HOST: '127.0.0.1' },
@@ -132,6 +137,7 @@ export function runService(options: ServiceOptions): RunningService {
       onLine: (line) => log.line(name, line),
     });
     program = current;
+    void current.begun.then(() => (beganAt = performance.now()));
     let ended: Ended | undefined;
     void current.ended.then((how) => {
       ended = how;
@@ -160,7 +166,7 @@ export function runService(options: ServiceOptions): RunningService {
       const now = performance.now();
       if (now - lookedAt > 400) {
         lookedAt = now;
-        const other = await listeningPort(current.pid, options.marker);
+        const other = await current.listening();
         if (other !== undefined && other !== of.port) {
           if (elsewhere?.port !== other) elsewhere = { port: other, since: now };
           else if (now - elsewhere.since > elsewhereMs && !over()) {
@@ -231,6 +237,7 @@ export function runService(options: ServiceOptions): RunningService {
     standing: () => standing,
     trouble: () => ({ service: name, what: reason, lines: log.tail(name, tailLines) }),
     settled: first.promise,
+    beganAt: () => beganAt,
     restart,
     end: async (graceMs) => {
       closing = true;

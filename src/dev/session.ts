@@ -1,67 +1,29 @@
-import { existsSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createColors } from 'picocolors';
 import { folderReader } from '../config/folder-reader.ts';
-import { type LoadedApp, loadAppSpec } from '../config/load.ts';
-import { nearest } from '../config/nearest.ts';
+import { loadAppSpec } from '../config/load.ts';
 import { SignalboxError } from '../domain/errors.ts';
-import type { ServiceSpec } from '../domain/spec.ts';
 import { WireError } from '../wire/server.ts';
-import type { AccessoryHost, AccessoryStart } from './accessories.ts';
+import type { AccessoryHost } from './accessories.ts';
 import { localAddresses } from './addresses.ts';
-import { type DevCertificate, ensureCertificate } from './certificate.ts';
+import { announce, announceReady } from './announce.ts';
+import { ensureCertificate } from './certificate.ts';
+import { endLeftContainers } from './containers/left-over.ts';
+import { fileEventsIn } from './file-events.ts';
+import { installAll } from './install-all.ts';
 import { settled } from './listening.ts';
 import { openDevLog } from './log.ts';
-import { type DevPlace, devPlace, endLeftovers, holdPlace } from './place.ts';
-import { installAll, missingError, type Prepared, prepareService, procfileExtras, type Surroundings } from './prepare.ts';
+import type { DevOptions } from './options.ts';
+import { devPlace, endLeftovers, holdPlace } from './place.ts';
+import { missingError, type Prepared, prepareService, procfileExtras, type Surroundings } from './prepare.ts';
 import type { DevProxy } from './proxy.ts';
-import { words } from './service.ts';
 import { linkedServices, openStackProxy, type Stack, startStack } from './stack.ts';
-import { columns, openAt, summaryRows, url } from './summary.ts';
+import { openAt, summaryRows, url } from './summary.ts';
 import { developmentView } from './view.ts';
 import { watchPaths } from './watch.ts';
-
-/** Where a session speaks; what the command line's terminal offers. */
-export interface DevTerminal {
-  readonly json: boolean;
-  readonly color: boolean;
-  /** A line for people; with `json` dropped. */
-  say(text: string): void;
-  /** One line of JSON; without `json` dropped. */
-  result(value: unknown): void;
-}
-
-export interface DevOptions {
-  /** Absolute. */
-  readonly folder: string;
-  /** Undefined: 3080 or the next free one. 0: any. */
-  readonly port?: number;
-  /** Undefined: all. */
-  readonly only?: readonly string[];
-  readonly install: boolean;
-  readonly home: string;
-  readonly shell: Readonly<Record<string, string>>;
-  readonly terminal: DevTerminal;
-  /** The compiled proxy. */
-  readonly proxyProgram: string;
-  /** False: `--no-accessories`; what refers to them has to come from elsewhere. */
-  readonly accessories: boolean;
-  readonly showSecrets: boolean;
-  /** Serves HTTPS, too, with certificates of the installation's local authority. */
-  readonly https: boolean;
-  /** Folder of that authority. */
-  readonly authority: string;
-  /** Starts them, and ends what a killed session left of others; null where none is left to start. */
-  readonly startAccessories: (request: AccessoryRequest) => Promise<AccessoryHost | null>;
-  /** Resolves when it shall end, be it while it starts. */
-  readonly ended: Promise<void>;
-}
-
-export interface AccessoryRequest extends AccessoryStart {
-  readonly place: DevPlace;
-  readonly shell: Readonly<Record<string, string>>;
-}
+import { appRoot, chosen } from './which.ts';
+import { processWorkplaces, type Workplaces } from './workplace.ts';
 
 /** A stack that runs, until it is told to end. */
 export interface Session {
@@ -112,6 +74,7 @@ export async function openSession(options: DevOptions): Promise<Session> {
   let stack: Stack | undefined;
   let accessories: AccessoryHost | null = null;
   let starting: Promise<AccessoryHost | null> | undefined;
+  let workplaces: Workplaces | undefined;
   let installing: { end(graceMs: number): Promise<void> } | undefined;
   let ending: Promise<void> | undefined;
   let hurried = false;
@@ -126,6 +89,7 @@ export async function openSession(options: DevOptions): Promise<Session> {
     const beside = await starting?.catch(() => null);
     const patience = (): Promise<void> => wait(beside?.hurriedMs ?? 0, undefined, { ref: false });
     await Promise.race([beside?.end(), hurry.promise.then(patience)]);
+    await workplaces?.close();
     await proxy?.close();
     await endLeftovers(place);
     held.release();
@@ -147,6 +111,22 @@ export async function openSession(options: DevOptions): Promise<Session> {
   const bringUp = async (): Promise<string> => {
     const left = await endLeftovers(place);
     if (left > 0) log.note('dev', `ended ${left} ${left === 1 ? 'process' : 'processes'} that an earlier run left behind`);
+    if (!(await endLeftContainers(place)))
+      log.note('dev', 'Containers of an earlier run may be left: the engine that they ran on does not answer.', 'bad');
+    workplaces =
+      (await options.containers?.({
+        spec: loaded.spec,
+        app: loaded.spec.app,
+        root,
+        folders: wanted.map(({ path }) => join(root, path)),
+        place,
+        log,
+        shell: options.shell,
+        hosts: () => accessories?.hosts() ?? {},
+        over: options.ended,
+      })) ?? processWorkplaces(options.shell);
+    const events = await fileEventsIn(root);
+    if (events.note !== undefined) log.note('dev', events.note);
     const slots = linkedServices([...wanted, ...leftOut]);
     const around: Surroundings = {
       root,
@@ -158,10 +138,10 @@ export async function openSession(options: DevOptions): Promise<Session> {
       accessories: () => accessories,
       accessoryNames: view.accessories.map(({ name }) => name),
       colour: paint.isColorSupported,
+      presets: events.variables,
     };
     const prepared: Prepared[] = [];
-    for (const service of wanted)
-      prepared.push(await prepareService(service, around, { install: options.install, installed: installedIn(options.shell) }));
+    for (const service of wanted) prepared.push(await prepareService(service, around, { install: options.install, workplaces }));
     prepared.push(...prepared.flatMap((one) => procfileExtras(one, view.services)));
     const missing = prepared.filter((one) => one.missing.length > 0);
     if (missing.length > 0)
@@ -177,10 +157,8 @@ export async function openSession(options: DevOptions): Promise<Session> {
       log,
       ...(trust === undefined ? {} : { certificates: trust.folder }),
     });
-    await installAll(
-      prepared.flatMap(({ installation }) => installation ?? []),
-      { log, place, env: { ...options.shell }, ended: isEnding, onProgram: (program) => (installing = program) },
-    );
+    await workplaces.open(prepared.filter(({ idle }) => !idle).map(({ workplace }) => workplace));
+    await installAll(prepared, { log, place, ended: isEnding, onProgram: (program) => (installing = program) });
     if (isEnding()) return '';
     starting = options.startAccessories({
       app: loaded.spec.app,
@@ -227,58 +205,20 @@ export async function openSession(options: DevOptions): Promise<Session> {
       onTrouble: () => {},
     });
     closers.push(() => configs.close());
-    const running = stack;
-    void running.settled.then(
-      () => {
-        if (isEnding()) return;
-        const down = running.down();
-        const time = words(performance.now() - startedAt);
-        if (down.length === 0) log.note('dev', `everything is up after ${time}: ${address}`, 'good');
-        else
-          log.note('dev', `${down.join(', ')} ${down.length === 1 ? 'does' : 'do'} not run; the rest is up: ${address}`, 'bad');
-        terminal.result({ ready: down.length === 0, down, url: address });
-      },
-      (cause: unknown) => log.note('dev', `Not everything could be started: ${String(cause)}`, 'bad'),
-    );
+    announceReady(stack, { terminal, log, address, startedAt, isEnding });
     return address;
   };
   try {
     const address = await bringUp();
     return { ...session, url: address };
   } catch (cause) {
+    // Who has asked for the end is not told that something was cut off by it.
+    const asked = isEnding();
     await session.end();
+    if (asked) return { ...session, url: '' };
     throw cause;
   }
 }
-
-/** The nearest folder above with a signalbox.yaml, else the folder itself. */
-function appRoot(folder: string): string {
-  for (let at = folder; ; at = dirname(at)) {
-    if (['signalbox.yaml', 'signalbox.yml'].some((name) => existsSync(join(at, name)))) return at;
-    if (existsSync(join(at, '.git')) || at === dirname(at)) return folder;
-  }
-}
-
-/** @throws WRONG_USAGE */
-function chosen(services: readonly ServiceSpec[], only: readonly string[] | undefined): readonly ServiceSpec[] {
-  if (only === undefined) return services;
-  for (const name of only) {
-    if (services.some((service) => service.name === name)) continue;
-    const names = services.map((service) => service.name as string);
-    const meant = nearest(name, names);
-    throw new SignalboxError(
-      'WRONG_USAGE',
-      `--only names ${name}, and there is no such service; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`,
-      meant === undefined ? {} : { hint: `Did you mean ${meant}?` },
-    );
-  }
-  return services.filter(({ name }) => only.includes(name));
-}
-
-const installedIn =
-  (shell: Readonly<Record<string, string>>) =>
-  (program: string): boolean =>
-    (shell['PATH'] ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, program)));
 
 /** @throws PORT_IN_USE, PROGRAM_FAILED */
 async function openProxy(
@@ -299,34 +239,4 @@ async function openProxy(
       hint: 'Choose another port with --port, or leave the option out to get the next free one.',
     });
   }
-}
-
-function announce(
-  terminal: DevTerminal,
-  of: {
-    readonly app: string;
-    readonly address: string;
-    readonly shown: string;
-    readonly rows: readonly (readonly string[])[];
-    readonly loaded: LoadedApp;
-    readonly place: DevPlace;
-    readonly proxy: DevProxy;
-    readonly paint: ReturnType<typeof createColors>;
-    readonly trust: DevCertificate | undefined;
-  },
-): void {
-  const { app, address, shown, rows, loaded, place, proxy, paint, trust } = of;
-  const { port, httpsPort } = proxy;
-  terminal.result({ url: address, port, https: httpsPort, pid: process.pid, data: place.root });
-  const how = loaded.origin === 'file' ? '' : ' (detected; `signalbox init` writes it down)';
-  terminal.say(`${paint.bold(app)}${how}  ${paint.cyan(shown)}`);
-  for (const line of columns(rows)) terminal.say(`  ${line}`);
-  if (proxy.wanted !== 0 && proxy.port !== proxy.wanted)
-    terminal.say(paint.yellow(`  Port ${proxy.wanted} is taken, so it is ${proxy.port}.`));
-  if (trust !== undefined && httpsPort !== null) {
-    terminal.say(`  https  ${address.replace(/^http:(.*?)(?::\d+)?$/, `https:$1:${httpsPort}`)}`);
-    terminal.say(paint.dim(`         trust ${trust.authorityFile} once, in the browser or the system`));
-  }
-  terminal.say(paint.dim('  Ctrl-C stops everything.'));
-  terminal.say('');
 }

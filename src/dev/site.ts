@@ -1,11 +1,11 @@
 import type { FilesPlan } from './command.ts';
 import { settled } from './listening.ts';
 import { endedWords, type RunningService, type ServiceOptions, type Standing } from './service.ts';
-import { shellArgv, startProgram } from './program.ts';
+import { shellArgv } from './program.ts';
 import { serveSite } from './site-server.ts';
 
 export interface SiteServiceOptions
-  extends Pick<ServiceOptions, 'name' | 'cwd' | 'environment' | 'marker' | 'log' | 'onStanding'> {
+  extends Pick<ServiceOptions, 'name' | 'workplace' | 'cwd' | 'environment' | 'marker' | 'log' | 'onStanding'> {
   readonly plan: FilesPlan;
   /** Absolute folder of the files. */
   readonly files: string;
@@ -40,7 +40,7 @@ export async function runSite(options: SiteServiceOptions): Promise<RunningServi
     log.fresh(name);
     if (plan.prepare !== undefined) {
       const env = await options.environment();
-      const made = startProgram({
+      const made = options.workplace.start({
         argv: shellArgv(plan.prepare),
         cwd: options.cwd,
         env,
@@ -81,6 +81,7 @@ export async function runSite(options: SiteServiceOptions): Promise<RunningServi
     standing: () => standing,
     trouble: () => ({ service: name, what: reason, lines: log.tail(name, 60) }),
     settled: first.promise,
+    beganAt: () => 0,
     restart,
     end: async (graceMs) => {
       closing = true;

@@ -16,11 +16,13 @@ import { devTable, poolId } from './table.ts';
 import { serveTrouble, type TroubleServer } from './trouble-server.ts';
 import { referredBy, startOrder } from './view.ts';
 import { openWave } from './wave.ts';
+import type { Workplace } from './workplace.ts';
 
 export interface StackService {
   readonly spec: ServiceSpec;
   readonly place: ServicePlace;
   readonly plan: DevPlan;
+  readonly workplace: Workplace;
   /** Read anew at each start. @throws VARIABLE_MISSING */
   readonly variables: () => Readonly<Record<string, string>>;
 }
@@ -131,11 +133,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
   await publish();
 
-  const start = async ({ spec, place: at, plan, variables }: StackService): Promise<RunningService> => {
+  const start = async ({ spec, place: at, plan, workplace, variables }: StackService): Promise<RunningService> => {
     const { name } = spec;
     const marker = markerOf(place, name);
     const common = {
       name: name as string,
+      workplace,
       cwd: at.folder,
       marker,
       log,

@@ -2,10 +2,10 @@ import { posix } from 'node:path';
 import type { ServiceSpec } from '../domain/spec.ts';
 import type { AccessoryHost } from './accessories.ts';
 import type { LocalAddresses } from './addresses.ts';
-import type { DevPlan } from './command.ts';
+import type { Prepared } from './prepare.ts';
 
 export interface SummaryInput {
-  readonly services: readonly { readonly spec: ServiceSpec; readonly plan: DevPlan }[];
+  readonly services: readonly Pick<Prepared, 'spec' | 'plan' | 'workplace' | 'idle'>[];
   readonly leftOut: readonly ServiceSpec[];
   readonly addresses: LocalAddresses;
   readonly accessories: AccessoryHost | null;
@@ -13,7 +13,10 @@ export interface SummaryInput {
 
 /** Rows of three columns: what, where, how and why. */
 export function summaryRows({ services, leftOut, addresses, accessories }: SummaryInput): string[][] {
-  const rows = services.map(({ spec, plan }) => [spec.name, whereOf(spec, addresses), `${plan.says}  (${plan.because})`]);
+  const rows = services.map(({ spec, plan, workplace, idle }) => {
+    const why = idle || workplace.says === undefined ? plan.because : `${plan.because}; ${workplace.says}`;
+    return [spec.name, whereOf(spec, addresses), `${plan.says}  (${why})`];
+  });
   const others = leftOut.map((spec) => [spec.name, whereOf(spec, addresses), 'not started (--only)']);
   const beside = (accessories?.summary ?? []).map(({ name, what, at }) => [name, at, what]);
   return [...rows, ...others, ...beside];

@@ -27,6 +27,8 @@ export interface ServiceVariables {
   /** What a person might not expect, in sentences. */
   readonly notes: readonly string[];
   readonly missing: readonly MissingVariable[];
+  /** Names that signalbox.yaml, a file of variables or `.env.example` mentions; the others are the terminal's alone. */
+  readonly named: ReadonlySet<string>;
 }
 
 export interface MissingVariable {
@@ -72,7 +74,8 @@ export function serviceVariables(sources: VariableSources): ServiceVariables {
   const env = { ...passed, ...declared, ...fromFiles, ...fromShell, ...local };
   const open = undecidedIn(sources, env);
   if (open.length > 0) notes.push(`${open.join(', ')} of .env.example ${open.length === 1 ? 'is' : 'are'} not set`);
-  return { env, notes, missing: missingOf(sources, env, unmet) };
+  const asked = [...(service.requires ?? []), ...sources.example].map(({ name }) => name);
+  return { env, notes, missing: missingOf(sources, env, unmet), named: new Set([...named, ...asked]) };
 }
 
 /** `requires`, and what `.env.example` marks as required, wants a value. */

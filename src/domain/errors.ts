@@ -107,8 +107,8 @@ export const catalogue = {
     retryable: true,
   },
   DEV_UNSUPPORTED: {
-    title: 'Development cannot do that yet',
-    hint: 'Leave the option out.',
+    title: 'Development cannot do that here',
+    hint: 'Do what it names, or leave --runtime out: services then run as processes.',
     retryable: false,
   },
   ENGINE_UNAVAILABLE: {

@@ -226,7 +226,7 @@ services:
     expect(body).toBe('safe');
   });
 
-  test('a service that is not there, and containers for services alone, are refused in words', async () => {
+  test('a service that is not there, and an engine that is not there, are refused in words', async () => {
     const folder = await makeFolder(
       { 'signalbox.yaml': 'app: shop\nservices:\n  web: { run: node server.mjs, route: / }\n', 'server.mjs': server('x') },
       { git: false },
@@ -234,7 +234,11 @@ services:
     const unknown = await refused(folder, ['--only', 'wbe']);
     expect(unknown).toMatchObject({ code: 2 });
     expect(unknown.err).toContain('Did you mean web?');
-    expect((await refused(folder, ['--runtime', 'docker', '--no-accessories'])).err).toContain('DEV_UNSUPPORTED');
+    const env = { SIGNALBOX_DOCKER_HOST: `unix://${home}/none.sock` };
+    const words = ['dev', folder, '--port', '0', '--runtime', 'docker', '--no-accessories'];
+    const asked = await startCli(words, { home, cwd: folder, env }).done;
+    expect(asked.err).toContain('ENGINE_UNAVAILABLE');
+    expect(asked.err).toContain(`${home}/none.sock`);
     await rm(join(folder, 'server.mjs'));
     const { port, ready } = await start(folder);
     expect(await ready()).toMatchObject({ ready: false, down: ['web'] });

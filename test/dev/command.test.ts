@@ -32,6 +32,12 @@ const web = (run: string, more: Record<string, unknown> = {}) => ({ run, route: 
 const on = (name: string): Record<string, string> => ({ [name]: '1' });
 
 describe('the command for development', () => {
+  test('a service that only its image can start keeps the program of the image', async () => {
+    const given = { image: 'axllent/mailpit:v1.21', port: 8025, route: '/' };
+    expect(await planOf({ service: given })).toMatchObject({ run: '', port: 8025, reloads: true });
+    expect(await planOf({ service: { dockerfile: 'Dockerfile', route: '/' } })).toMatchObject({ run: '', reloads: false });
+  });
+
   test.each<[string, Given, string, boolean]>([
     [
       'Next.js by its script',

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
-import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { endStarted, makeFolder, removeFolders, removeHome, startCli } from '../cli/run-cli.ts';
 import { testEngine } from '../docker/engine.ts';
+import { askEngine, foundInEngine, newApp, nothing } from './engine-reads.ts';
 import { ask, type DevSession, processesWith, server, startDev } from './session-kit.ts';
 
 let home: string;
@@ -35,34 +35,8 @@ const start = async (folder: string, words: readonly string[] = []): Promise<Dev
   return session;
 };
 
-/** GET of the engine's own API. */
-function ofEngine<Body>(path: string): Promise<Body> {
-  return new Promise((resolve, reject) => {
-    request({ socketPath: socket, path, host: 'docker' }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-      });
-      response.on('end', () => resolve(JSON.parse(text) as Body));
-    })
-      .on('error', reject)
-      .end();
-  });
-}
-
-/** Labels name what is ours; `app` is this test's own. */
-async function inEngine(app: string): Promise<{ containers: string[]; networks: string[]; volumes: string[] }> {
-  const filters = encodeURIComponent(JSON.stringify({ label: [`signalbox.app=${app}`] }));
-  const containers = await ofEngine<{ Names: string[] }[]>(`/containers/json?all=true&filters=${filters}`);
-  const networks = await ofEngine<{ Name: string }[]>(`/networks?filters=${filters}`);
-  const volumes = await ofEngine<{ Volumes: { Name: string }[] | null }>(`/volumes?filters=${filters}`);
-  return {
-    containers: containers.map(({ Names }) => Names[0] ?? ''),
-    networks: networks.map(({ Name }) => Name),
-    volumes: (volumes.Volumes ?? []).map(({ Name }) => Name),
-  };
-}
-const nothing = { containers: [], networks: [], volumes: [] };
+const ofEngine = <Body>(path: string): Promise<Body> => askEngine<Body>(socket, path);
+const inEngine = (app: string) => foundInEngine(socket, app);
 
 /** What pgAdmin's container reads about the first database. */
 async function knownServer(app: string): Promise<{ readonly pid: number; readonly server: { Host: string; Port: number } }> {
@@ -74,9 +48,6 @@ async function knownServer(app: string): Promise<{ readonly pid: number; readonl
   };
   return { pid: State.Pid, server: Servers['1'] ?? { Host: '', Port: 0 } };
 }
-
-/** An app's name that no other run has. */
-const newApp = (): string => `desk${process.pid}${Math.random().toString(36).slice(2, 7)}`;
 
 const statusOf = async (url: string): Promise<number> => (await fetch(url, { redirect: 'manual' })).status;
 
@@ -107,8 +78,8 @@ services:
   'server.mjs': server('web'),
 });
 
-describe('accessories as containers at the desk', { timeout: 180_000 }, () => {
-  test('are reached by services that are processes, leave nothing in the engine, and keep their data', async (ctx) => {
+describe('accessories as containers at the desk', { timeout: 300_000 }, () => {
+  test('are reached by services in containers and as processes, leave nothing in the engine, and keep their data', async (ctx) => {
     if (missing !== null) return ctx.skip(missing);
     const app = newApp();
     const folder = await makeFolder(files(app), { git: false });
@@ -124,7 +95,8 @@ describe('accessories as containers at the desk', { timeout: 180_000 }, () => {
     expect(text).toContain('admin@example.com / …');
     const [url = ''] = /http:\S+/.exec(text) ?? [];
     expect(await statusOf(url)).toBe(302);
-    expect((await inEngine(app)).containers).toHaveLength(3);
+    // The service's own is the fourth.
+    expect((await inEngine(app)).containers).toHaveLength(4);
     expect(first.running.out()).not.toContain(new URL(DATABASE_URL).password);
 
     await first.stop();
@@ -250,9 +222,9 @@ describe('accessories as containers at the desk', { timeout: 180_000 }, () => {
       ),
     );
     await Promise.all([one?.ready(), other?.ready()]);
-    expect((await inEngine(app)).containers).toHaveLength(2);
+    expect((await inEngine(app)).containers).toHaveLength(4);
     await one?.stop();
-    expect((await inEngine(app)).containers).toHaveLength(1);
+    expect((await inEngine(app)).containers).toHaveLength(2);
     expect(redis((await variables(other?.port ?? 0))['REDIS_URL'] ?? '', 'ping')).toBe('PONG');
     // Also a second Ctrl-C waits for that much.
     other?.running.child.kill('SIGINT');
@@ -263,7 +235,7 @@ describe('accessories as containers at the desk', { timeout: 180_000 }, () => {
   });
 });
 
-describe('containers at the desk without an engine', { timeout: 60_000 }, () => {
+describe('containers at the desk without an engine', { timeout: 150_000 }, () => {
   test('are refused in words where they were asked for, and a database browser is left out where they were not', async () => {
     const env = { SIGNALBOX_DOCKER_HOST: `unix://${home}/none.sock` };
     const folder = await makeFolder(files('shop', '{ dbadmin: pgadmin }'), { git: false });
@@ -274,7 +246,5 @@ describe('containers at the desk without an engine', { timeout: 60_000 }, () => 
     sessions.push(session);
     await session.ready();
     expect((await session.said(/left out/)).text).toContain('no Docker engine answers');
-    const none = await startCli(['dev', folder, '--port', '0', '--runtime', 'docker', '--no-accessories'], { home, env }).done;
-    expect(none.err).toContain('DEV_UNSUPPORTED');
   });
 });

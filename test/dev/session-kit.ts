@@ -10,7 +10,7 @@ export interface DevSession {
   readonly https: number | null;
   /** Log entries so far. */
   readonly entries: () => Entry[];
-  /** Waits for an entry whose text fits. @throws with the whole output after 20 s */
+  /** Waits for an entry whose text fits. @throws with the whole output when it does not come */
   readonly said: (pattern: RegExp) => Promise<Entry>;
   readonly ready: () => Promise<{ readonly ready: boolean; readonly down: readonly string[] }>;
   /** Ctrl-C, and waits for the end. */
@@ -22,6 +22,9 @@ export interface Entry {
   readonly text: string;
   readonly kind: 'output' | 'note';
 }
+
+/** A machine that does much else takes its time. */
+const patienceMs = 50_000;
 
 type Line = Partial<Entry> & {
   readonly url?: string;
@@ -49,7 +52,7 @@ export async function startDev(
     ...(options.env === undefined ? {} : { env: options.env }),
   });
   const find = async <Found>(what: string, look: () => Found | undefined): Promise<Found> => {
-    const deadline = performance.now() + 25_000;
+    const deadline = performance.now() + patienceMs;
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
@@ -93,7 +96,7 @@ export function ask(port: number, path = '/', headers: Record<string, string> = 
       path,
       headers: { host: `localhost:${port}`, ...headers },
       agent: false,
-      timeout: 25_000,
+      timeout: patienceMs,
     });
     request.on('timeout', () => request.destroy(new Error(`no answer to ${path}`)));
     request.on('error', reject);
@@ -108,14 +111,14 @@ export function ask(port: number, path = '/', headers: Record<string, string> = 
   });
 }
 
-/** Asks until the answer fits. @throws with the last answer after 20 s */
+/** Asks until the answer fits. @throws with the last answer when none does */
 export async function until(
   port: number,
   fits: (answer: Answer) => boolean,
   path = '/',
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + patienceMs;
   for (;;) {
     const answer = await ask(port, path, headers).catch((cause: unknown) => ({ status: 0, body: String(cause), headers: {} }));
     if (fits(answer)) return answer;

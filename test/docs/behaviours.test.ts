@@ -36,6 +36,8 @@ const suites: Readonly<Record<string, string>> = {
   'test/conformance/store.test.ts': 'test/conformance/store.ts',
   'test/conformance/runtime-process.test.ts': 'test/conformance/runtime.ts',
   'test/conformance/runtime-docker.test.ts': 'test/conformance/runtime.ts',
+  'test/dev/session.test.ts': 'test/dev/session-suite.ts',
+  'test/dev/session-docker.test.ts': 'test/dev/session-suite.ts',
 };
 const says = (test: string, name: string): boolean =>
   [test, suites[test]].some((path) => path !== undefined && textOf(path).includes(name));
