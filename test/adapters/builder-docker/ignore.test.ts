@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseIgnore } from '../../../src/adapters/builder/docker/ignore.ts';
 
 const left = (rules: string, paths: readonly string[]): string[] => {
-  const { excludes } = parseIgnore(rules);
-  return paths.filter((path) => !excludes(path));
+  const parsed = parseIgnore(rules);
+  return paths.filter((path) => !parsed.excludes(path));
 };
 
 describe('.dockerignore', () => {

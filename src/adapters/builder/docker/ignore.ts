@@ -56,7 +56,7 @@ type Step = { readonly one: (char: string) => boolean } | 'name' | 'all' | 'fold
 /** `**` any number of folders, `*` and `?` within a name, `[a-z]` a class, a backslash takes the next character as it is. */
 function stepsOf(glob: string): Step[] {
   const steps: Step[] = [];
-  const chars = [...glob];
+  const chars = Array.from(glob);
   for (let at = 0; at < chars.length; at += 1) {
     const char = chars[at] ?? '';
     if (char === '*' && chars[at + 1] === '*') {
