@@ -172,11 +172,15 @@ describe('while the old release serves, a new one', () => {
 
   test('leaves no folder behind either', async () => {
     const { home } = site.installation;
-    expect(await readdir(join(home, 'scratch'))).toHaveLength(1);
-    expect(await readdir(join(home, 'incoming'))).toEqual([]);
-    expect(await readdir(join(home, 'artifacts/.trash')).catch(() => [])).toEqual([]);
-    const running = await readdir(join(home, 'keeper/instances'));
-    expect(running).toHaveLength(1);
+    const left = async (folder: string): Promise<number> => (await readdir(join(home, folder)).catch(() => [])).length;
+    const folders = async () => ({
+      scratch: await left('scratch'),
+      incoming: await left('incoming'),
+      trash: await left('artifacts/.trash'),
+      instances: await left('keeper/instances'),
+    });
+    // Taken away after the processes have ended.
+    await expect.poll(folders, { timeout: 20_000 }).toEqual({ scratch: 1, incoming: 0, trash: 0, instances: 1 });
   });
 });
 
