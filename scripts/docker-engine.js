@@ -123,7 +123,16 @@ export async function stopEngine(dir) {
     if (Date.now() > deadline) throw new Error(`dockerd ${pid} does not end:\n${tailOf(places.log)}`);
     await wait(50);
   }
+  unmountBelow(resolve(dir));
   if (existsSync(`/sys/class/net/${places.bridge.name}`)) execFileSync('ip', ['link', 'del', places.bridge.name]);
+}
+
+/** An ended engine leaves the network of this machine mounted when a container had it, or what containers that it kept have mounted. */
+export function unmountBelow(folder) {
+  for (const line of readFileSync('/proc/mounts', 'utf8').split('\n').toReversed()) {
+    const [, at = ''] = line.split(' ');
+    if (at.startsWith(`${folder}/`)) execFileSync('umount', [at]);
+  }
 }
 
 async function untilAnswers(places) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { baseImage, launch, whyNoEngine } from '../../scripts/docker-engine.js';
+import { baseImage, launch, unmountBelow, whyNoEngine } from '../../scripts/docker-engine.js';
 import { openEngine } from '../../src/engine/client.ts';
 import { processIsThere, until } from '../keeper/harness.ts';
 import { testEngine } from './engine.ts';
@@ -67,10 +67,7 @@ export async function makeOwnEngine(): Promise<OwnEngine> {
     await stop();
     await start();
     await stop();
-    for (const line of readFileSync('/proc/mounts', 'utf8').split('\n').toReversed()) {
-      const [, at = ''] = line.split(' ');
-      if (at.startsWith(`${dir}/`)) execFileSync('umount', [at]);
-    }
+    unmountBelow(dir);
     if (existsSync(`/sys/class/net/${places.bridge.name}`)) execFileSync('ip', ['link', 'del', places.bridge.name]);
     rmSync(dir, { recursive: true, force: true });
   };
