@@ -237,6 +237,34 @@ describe('a Compose file becomes signalbox.yaml', () => {
     expect(text).toContain('ADMIN: admin');
   });
 
+  it.each([
+    ['command: npm start -- --password hunter2\n', 'run'],
+    ['command: node s.js postgres://u:hunter2/x@db.example/x\n', 'run'],
+    ['entrypoint: sh -c "TOKEN=hunter2 node s.js"\n', 'run'],
+  ])('without the secret of a command: %s', async (line, key) => {
+    const { said, text } = await converted(service(line));
+    expect(text).not.toContain('hunter2');
+    expect(said).not.toContain('hunter2');
+    expect(said).toContain(`write \`${key}\` by hand`);
+  });
+
+  it('without the secret of a command that runs before', async () => {
+    const { said, text } = await converted(
+      [
+        service('depends_on: { first: { condition: service_completed_successfully } }\n'),
+        '  first: { build: ., command: node migrate.js --token hunter2 }',
+      ].join('\n'),
+    );
+    expect(text).not.toContain('hunter2');
+    expect(said).not.toContain('hunter2');
+    expect(said).toContain('write `release` by hand');
+  });
+
+  it('with a command whose secret is a variable', async () => {
+    const { text } = await converted(service('command: npm start -- --password $$PASSWORD\n'));
+    expect(text).toContain('--password $PASSWORD');
+  });
+
   it('and says where a variable without a value left a gap', async () => {
     const { said } = await converted(
       service('command: node s.js --port ${OUTER_PORT} --mode ${MODE:-plain}\n').replace(

@@ -1,5 +1,5 @@
 import type { AccessoryClientFacts } from './environment.ts';
-import { isSecret, isSecretName } from './environment.ts';
+import { holdsSecret, isSecret, isSecretName } from './environment.ts';
 import { imageParts, knownImage } from './images.ts';
 import { commandOf, listOf, mountOf, pairsOf, portOf, type Values } from './shapes.ts';
 
@@ -99,13 +99,13 @@ export function accessoryOf(given: {
   const entrypoint = commandOf(service['entrypoint']);
   const command = commandOf(service['command']);
   const whole = entrypoint === undefined ? undefined : [entrypoint, command].filter((one) => one !== undefined).join(' ');
-  const run = whole !== undefined && namesSecret.test(whole) ? undefined : whole;
+  const run = whole !== undefined && holdsSecret(whole) ? undefined : whole;
   if (run !== whole)
     reasons.push({ key: 'command', why: 'it looks as if it held a secret and was not copied; write `run` by hand' });
   else if (run === undefined && command !== undefined)
     reasons.push({
       key: 'command',
-      why: `what ${namesSecret.test(command) ? 'the command' : JSON.stringify(command)} is given to is known to the image alone; write the whole command under \`run\``,
+      why: `what ${holdsSecret(command) ? 'the command' : JSON.stringify(command)} is given to is known to the image alone; write the whole command under \`run\``,
     });
   return {
     entry: {
@@ -122,7 +122,5 @@ export function accessoryOf(given: {
   };
 }
 
-/** An option that is given a password or the like. */
-const namesSecret = /(?:pass(?:word|wd|phrase)?|secret|token|api-?key)[=\s]+['"]?[^\s'"$-]/i;
 const notCopied = (variable: string): string =>
   `the value of ${variable} looks like a secret and was not copied; take \`\${accessories.NAME.password}\`, or leave it out`;

@@ -10,6 +10,7 @@ import { accessoryOf, type FoundAccessory } from './accessory.ts';
 import { imageParts, isRouter } from './images.ts';
 import { leftOut, leftOutOfFile } from './left-out.ts';
 import type { ComposeText } from './read.ts';
+import { holdsSecret } from './environment.ts';
 import { convertService, type ConvertedService, isUnknown, type Reason, type ServiceToConvert } from './service.ts';
 import { commandOf, isValues, listOf, pairsOf, portOf, textOf, type Values, valuesOf } from './shapes.ts';
 
@@ -114,7 +115,8 @@ export async function convertCompose(compose: ComposeText, reader: RepositoryRea
     }
     const one = convertService(given);
     const release = [...oneOffs.values()].find(({ of }) => of === host);
-    converted.set(host, release === undefined ? one : { ...one, entry: { ...one.entry, release: release.command } });
+    const before = release === undefined || holdsSecret(release.command) ? {} : { release: release.command };
+    converted.set(host, { ...one, entry: { ...one.entry, ...before } });
     findings.push({
       kind: 'choice',
       text: `${nameOf(host)} is built from ${path === '.' ? 'the repository' : path}`,
@@ -129,8 +131,11 @@ export async function convertCompose(compose: ComposeText, reader: RepositoryRea
       ...waitReasons(service, compose, oneOffs),
     ]);
   }
-  for (const [host, { of }] of oneOffs)
-    say(host, [{ at: ['command'], why: `it runs to its end before ${nameOf(of)}: the release command of ${nameOf(of)}` }]);
+  for (const [host, { of, command }] of oneOffs) {
+    const why = `it runs to its end before ${nameOf(of)}: the release command of ${nameOf(of)}`;
+    const left = '; it looks as if it held a secret and was not copied, write `release` by hand';
+    say(host, [{ at: ['command'], why: holdsSecret(command) ? `${why}${left}` : why }]);
+  }
   say(undefined, leftOutOfFile(compose));
   return {
     app: textOf(compose.top['name']),

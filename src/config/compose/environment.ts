@@ -62,6 +62,13 @@ export const isSecretValue = (value: string): boolean => secretValues.some((patt
 export const isSecret = (name: string, value: string): boolean =>
   isSecretName(name) || isSecretValue(value) || (/AUTH/i.test(name) && /^[^\s:/]+:[^\s/]+$/.test(value));
 
+/** An option or an assignment that is given a password or the like; a reference to a variable is none. */
+const optionOfSecret = /(?:pass(?:word|wd|phrase)?|secret|token|api-?key)[=\s]+['"]?[^\s'"$-]/i;
+
+/** Of the text of a command. */
+export const holdsSecret = (command: string): boolean =>
+  optionOfSecret.test(command) || command.split(/[\s'"=]+/).some(isSecretValue);
+
 /** @param all the service's variables: what stands beside a host says whose port, user or database it is. */
 export function convertVariable(
   name: string,

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { DetectedService } from '../detect/finding.ts';
 import { repositoryPath } from '../repository-path.ts';
-import { convertVariable, type Neighbours } from './environment.ts';
+import { convertVariable, holdsSecret, type Neighbours } from './environment.ts';
 import { httpHealth } from './health.ts';
 import { commandOf, listOf, mountOf, pairsOf, portOf, textOf, type Values, valuesOf } from './shapes.ts';
 
@@ -47,7 +47,13 @@ export function convertService(given: ServiceToConvert): ConvertedService {
   const target = textOf(build['target']);
   const command = commandOf(service['command']);
   const entrypoint = commandOf(service['entrypoint']);
-  const whole = entrypoint === undefined ? command : [entrypoint, command].filter((one) => one !== undefined).join(' ');
+  const written = entrypoint === undefined ? command : [entrypoint, command].filter((one) => one !== undefined).join(' ');
+  const whole = written === undefined || holdsSecret(written) ? undefined : written;
+  if (whole !== written)
+    reasons.push({
+      at: [entrypoint === undefined ? 'command' : 'entrypoint'],
+      why: 'it looks as if it held a secret and was not copied; write `run` by hand, with a variable in its place',
+    });
   const forDevelopment = whole !== undefined && development.test(whole);
   const run = whole === undefined || forDevelopment ? undefined : whole;
   const usual = file === posix.join(path, 'Dockerfile');
