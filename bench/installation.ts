@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ReleaseBody, RolloutBody, StatusBody } from '../src/api/contract.ts';
-import { clearEngine } from './kit/docker.ts';
+import { clearEngine, containersOf } from './kit/docker.ts';
 import { type Parts, partsFinder } from './kit/parts.ts';
 import { kill, waitFor } from './kit/processes.ts';
 import { checkoutRoot } from './load/program.ts';
@@ -73,7 +73,8 @@ export async function install(environment: Readonly<Record<string, string>> = {}
     ...environment,
   };
   const program = join(checkoutRoot(), 'bin/signalbox.js');
-  const parts = partsFinder(home);
+  const { SIGNALBOX_RUNTIME: runtime, SIGNALBOX_DOCKER_HOST: engine = '' } = environment;
+  const parts = runtime === 'docker' ? partsFinder(home, () => containersOf(engine, home)) : partsFinder(home);
   const upPrograms = new Set<ChildProcess>();
   let addresses: Addresses | undefined;
   let token = '';
@@ -170,8 +171,7 @@ export async function install(environment: Readonly<Record<string, string>> = {}
     for (const seen of left) await kill(seen, 'SIGKILL');
     for (const child of upPrograms) child.kill('SIGKILL');
     await waitFor('the end of every process', 10_000, async () => ((await parts()).all.length === 0 ? true : undefined));
-    const { SIGNALBOX_RUNTIME: runtime, SIGNALBOX_DOCKER_HOST: host = '' } = environment;
-    const inEngine = runtime === 'docker' ? await clearEngine(host, home) : 0;
+    const inEngine = runtime === 'docker' ? await clearEngine(engine, home) : 0;
     await rm(home, { recursive: true, force: true });
     return left.length + inEngine;
   };

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { request } from 'node:http';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -18,6 +19,30 @@ export function runtimeSettings(runtime: 'process' | 'docker'): Readonly<Record<
 
 /** As the control plane names its home to keeper and engine. */
 export const homeIdOf = (home: string): string => createHash('sha256').update(home).digest('hex').slice(0, 12);
+
+/**
+ * Running containers of an installation: id -> the instance or one-off that it is. None while the engine is away.
+ * @param host of the engine, e.g. `unix:///tmp/engine/docker.sock`.
+ */
+export async function containersOf(host: string, home: string): Promise<ReadonlyMap<string, string>> {
+  const filters = JSON.stringify({ label: [`signalbox.installation=${homeIdOf(home)}`] });
+  const text = await new Promise<string>((resolve) => {
+    const path = `/containers/json?filters=${encodeURIComponent(filters)}`;
+    const asked = request({ socketPath: host.replace(/^unix:\/\//, ''), path, timeout: 5000 }, (answer) => {
+      let body = '';
+      answer.on('data', (chunk) => {
+        body += String(chunk);
+      });
+      answer.on('end', () => resolve(answer.statusCode === 200 ? body : '[]'));
+      answer.on('error', () => resolve('[]'));
+    });
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve('[]'));
+    asked.end();
+  });
+  const found = JSON.parse(text) as { readonly Id: string; readonly Labels: Readonly<Record<string, string>> }[];
+  return new Map(found.map(({ Id, Labels }) => [Id, Labels['signalbox.instance'] ?? Labels['signalbox.run'] ?? Id] as const));
+}
 
 /**
  * Removes what an installation has left in its engine: containers, networks, volumes and images with its label.

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Engine } from '../../../../engine/client.ts';
 import { EngineError, isUnavailable } from '../../../../engine/errors.ts';
+import { hasEnded, readStat } from '../../../../keeper/processes.ts';
 import { WireError } from '../../../../wire/server.ts';
 import type { ContainerState, ExitRecord, InstanceSpec } from '../protocol.ts';
 import { type Absence, isEnginesDoing } from './absence.ts';
@@ -32,6 +33,8 @@ export interface Instance {
   readonly record: InstanceRecord;
   /** Its container while it runs. */
   container(): string | null;
+  /** Its process has ended, and the engine has not said so yet. */
+  hasJustEnded(): boolean;
   /** Resolves when it was tried to start it; `state` then says how that went. @throws EngineError unavailable. */
   start(): Promise<void>;
   /** Compares what is on record with what the engine says, and acts on it. */
@@ -286,6 +289,11 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
       return record;
     },
     container: () => (phase === 'running' ? record.container : null),
+    hasJustEnded: () => {
+      if (phase !== 'running' || pid === 0) return false;
+      const stat = readStat(pid);
+      return stat === null || hasEnded(stat);
+    },
     start: () => inTurn(launch),
     sync: () => {
       if (record.stopping && !stopping) void stop(record.stopping.graceMs);

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { openEngine } from '../../../../engine/client.ts';
 import { isUnavailable } from '../../../../engine/errors.ts';
 import { followEvents } from '../../../../engine/events.ts';
@@ -26,6 +27,8 @@ const strayMs = 120_000;
 const allGraceMs = 10_000;
 /** An engine that takes longer than this to say that it is there is away. */
 const pingMs = 3000;
+/** The engine hears of the end of a process some time after its port has closed. */
+const endLookMs = 25;
 
 async function main(config: WardenConfig): Promise<void> {
   const { dir, socket, engineSocket, homeId } = config;
@@ -94,10 +97,30 @@ async function main(config: WardenConfig): Promise<void> {
   const complain = (cause: unknown): void => {
     if (!isUnavailable(cause)) report(cause instanceof Error ? cause.message : String(cause));
   };
+  /**
+   * Null: it is there, and what it no longer runs has been taken in: who asks after a failure is not told that all is well because an
+   * event is still on its way.
+   */
   const whyAway = async (): Promise<string | null> => {
     try {
-      await engine.call('GET', '/_ping', { timeoutMs: pingMs });
-      return null;
+      const filters = { label: [`signalbox.installation=${homeId}`] };
+      const answer = await engine.call<readonly { readonly Id: string }[]>('GET', '/containers/json', {
+        query: { filters },
+        timeoutMs: pingMs,
+      });
+      if (!answer.ok) return null;
+      const running = new Set(answer.body.map(({ Id }) => Id));
+      const isOver = (instance: Instance): boolean => {
+        const container = instance.container();
+        return (container !== null && !running.has(container)) || instance.hasJustEnded();
+      };
+      const deadline = performance.now() + pingMs;
+      for (;;) {
+        const over = [...instances.values()].filter(isOver);
+        if (over.length === 0 || performance.now() > deadline) return null;
+        await Promise.race([Promise.allSettled(over.map((instance) => instance.sync())), wait(pingMs)]);
+        if (over.some(isOver)) await wait(endLookMs);
+      }
     } catch (cause) {
       return cause instanceof Error ? cause.message : String(cause);
     }

@@ -5,11 +5,21 @@ interface Listed {
   readonly Id: string;
   readonly Names: readonly string[];
   readonly State: string;
+  readonly Command: string;
+  /** Seconds since 1970. */
+  readonly Created: number;
 }
 
+/** A step of a build that does nothing but write something down takes a fraction of a second. */
+const stepSeconds = 10;
+
+/** The engine ended in the middle of such a step; it has the labels of its image, and a name that the engine made up. */
+const isForsakenStep = ({ State, Command, Created }: Listed): boolean =>
+  State === 'created' && /^\/bin\/sh -c '?#\(nop\)/.test(Command) && Date.now() / 1000 - Created > stepSeconds;
+
 /**
- * Removes containers of this installation that nobody has on record: label and name must both be ours. One that runs is left alone
- * unless `strays` says that nobody is going to claim it any more.
+ * Removes containers of this installation that nobody has on record: label and name must both be ours, or it is a step of a build that an
+ * ended engine left. One that runs is left alone unless `strays` says that nobody is going to claim it any more.
  */
 export async function sweepContainers(
   engine: Engine,
@@ -28,9 +38,11 @@ export async function sweepContainers(
   });
   if (!answer.ok) return;
   const names = known();
-  for (const { Id, Names, State } of answer.body) {
+  for (const container of answer.body) {
+    const { Id, Names, State } = container;
     const name = (Names[0] ?? '').replace(/^\//, '');
-    if (!name.startsWith(prefixOf(homeId)) || names.has(name) || (State === 'running' && !strays)) continue;
+    const isOurs = name.startsWith(prefixOf(homeId)) || isForsakenStep(container);
+    if (!isOurs || names.has(name) || (State === 'running' && !strays)) continue;
     report(`${name} is on nobody's record (${State}); it is removed.`);
     await remove(Id);
   }
