@@ -41,6 +41,7 @@ const rooms: Rooms = {
     'keeper/client',
     'keeper/epoch',
     'keeper/lock',
+    'keeper/processes',
     'keeper/state',
   ],
   'adapters/data-plane/embedded': [
