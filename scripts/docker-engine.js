@@ -25,8 +25,9 @@ const needed = { dockerd: 'docker.io', iptables: 'iptables', debootstrap: 'deboo
 const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
 
 const finds = (program) => path.split(':').some((folder) => folder !== '' && existsSync(join(folder, program)));
-const placesOf = (dir) => ({
-  bridge: bridgeOf(dir),
+/** Where an engine has what; with a bridge of its own. */
+export const placesOf = (dir, bridge = bridgeOf(dir)) => ({
+  bridge,
   socket: join(dir, 'docker.sock'),
   pid: join(dir, 'docker.pid'),
   log: join(dir, 'dockerd.log'),

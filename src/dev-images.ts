@@ -1,6 +1,7 @@
 import { basename, join, posix } from 'node:path';
 import { contextIn } from './adapters/builder/docker/context.ts';
-import { imagesInUse, inspectImage, imagesWith, removeImage } from './adapters/builder/docker/engine-images.ts';
+import { imagesInUse, inspectImage, removeImage } from './adapters/builder/docker/engine-images.ts';
+import { imagesWith } from './engine/images.ts';
 import { registryLogins } from './adapters/builder/docker/logins.ts';
 import { readBuild } from './adapters/builder/docker/output.ts';
 import { registryTransfers } from './adapters/builder/docker/registry.ts';

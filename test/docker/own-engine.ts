@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { baseImage, launch, unmountBelow, whyNoEngine } from '../../scripts/docker-engine.js';
+import { baseImage, launch, placesOf, unmountBelow, whyNoEngine } from '../../scripts/docker-engine.js';
 import { openEngine } from '../../src/engine/client.ts';
 import { processIsThere, until } from '../keeper/harness.ts';
 import { testEngine } from './engine.ts';
@@ -33,15 +33,11 @@ export async function makeOwnEngine(): Promise<OwnEngine> {
   if ('missing' in shared) throw new Error(shared.missing);
   const dir = mkdtempSync(join(tmpdir(), 'sb-engine-'));
   const hash = createHash('sha256').update(dir).digest();
-  const places = {
-    bridge: { name: `sbt${hash.toString('hex').slice(0, 8)}`, block: 188 + ((hash[0] ?? 0) % 3), net: hash[1] ?? 0 },
-    socket: join(dir, 'docker.sock'),
-    pid: join(dir, 'docker.pid'),
-    log: join(dir, 'dockerd.log'),
-    data: join(dir, 'data'),
-    run: join(dir, 'exec'),
-    base: join(dir, 'base'),
-  };
+  const places = placesOf(dir, {
+    name: `sbt${hash.toString('hex').slice(0, 8)}`,
+    block: 188 + ((hash[0] ?? 0) % 3),
+    net: hash[1] ?? 0,
+  });
   const pidOf = (): number | null => {
     const pid = existsSync(places.pid) ? Number(readFileSync(places.pid, 'utf8')) : 0;
     return pid > 0 && processIsThere(pid) ? pid : null;

@@ -89,6 +89,18 @@ function load(port: number): { stop(): Promise<{ served: number; failed: string[
   };
 }
 
+/** A keeper and its only worker have served, and were killed. */
+async function killedTogether(): Promise<{ readonly port: number; readonly pid: number }> {
+  const keeper = await home.connect();
+  const port = await serve(keeper, worker('w1'));
+  const { pid } = await get(port);
+  keeper.close();
+  await home.killKeeper();
+  process.kill(pid, 'SIGKILL');
+  await until('the worker to be gone', () => !processIsThere(pid));
+  return { port, pid };
+}
+
 describe('listeners', () => {
   it('hold connections while no worker runs, and refuse none', async () => {
     const keeper = await home.connect();
@@ -102,25 +114,13 @@ describe('listeners', () => {
   });
 
   it('keep their port over a restart of everything', async () => {
-    const keeper = await home.connect();
-    const port = await serve(keeper, worker('w1'));
-    const { pid } = await get(port);
-    keeper.close();
-    await home.killKeeper();
-    process.kill(pid, 'SIGKILL');
-    await until('the worker to be gone', () => !processIsThere(pid));
+    const { port, pid } = await killedTogether();
     await (await home.connect()).call('hello', { epoch: 1 });
     expect((await get(port)).pid).not.toBe(pid);
   });
 
   it('are opened as soon as a program that still holds their port has ended', async () => {
-    const keeper = await home.connect();
-    const port = await serve(keeper, worker('w1'));
-    const { pid } = await get(port);
-    keeper.close();
-    await home.killKeeper();
-    process.kill(pid, 'SIGKILL');
-    await until('the worker to be gone', () => !processIsThere(pid));
+    const { port, pid } = await killedTogether();
     // As a process that was killed does while its last threads end.
     const dying = await until('its port to be had', () => listeningOn(port));
     const connected = home.connect();

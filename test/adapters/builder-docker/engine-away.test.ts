@@ -1,6 +1,7 @@
 import { createConnection, createServer, type Socket } from 'node:net';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { registryLogins } from '../../../src/adapters/builder/docker/logins.ts';
 import { checkEngine } from '../../../src/adapters/builder/docker/doctor.ts';
@@ -75,6 +76,38 @@ describe('an engine that goes away', () => {
     await expect(builder.prune(new Set(), { count: 0, bytes: 0 })).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
     road.mend();
     succeeded((await run(builder, bench.request(sha, recipe))).result);
+  });
+
+  test('takes away what a build stands on, as an image prune does: it is built once more, and not for ever', async () => {
+    const sha = await bench.send({ Dockerfile: `FROM ${base}\nCMD ["true"]\n` });
+    const recipe = await bench.recipe(sha);
+    // What Docker 20.10 says where layers vanish between two steps; the moment cannot be met at will.
+    const said =
+      'failed to export image: failed to set parent sha256:d0caa337126a17373a18abfd6122d8c988632e1f5086a18b412f88a7b092f030: unknown parent image ID sha256:d0caa337126a17373a18abfd6122d8c988632e1f5086a18b412f88a7b092f030';
+    let times = 1;
+    let builds = 0;
+    const losing: Engine = {
+      ...engine,
+      stream: async (method, path, call) => {
+        if (path !== '/build') return engine.stream(method, path, call);
+        builds += 1;
+        return builds > times
+          ? engine.stream(method, path, call)
+          : Readable.from([Buffer.from(`${JSON.stringify({ error: said, errorDetail: { message: said } })}\r\n`)]);
+      },
+    };
+    const builder = await bench.open({ engine: losing });
+    const { result, lines } = await run(builder, bench.request(sha, recipe));
+    succeeded(result);
+    expect(lines.join('\n')).toContain('building once more');
+    times = Infinity;
+    builds = 0;
+    const other = await bench.send({ Dockerfile: `FROM ${base}\nCMD ["false"]\n` });
+    expect((await run(builder, bench.request(other, await bench.recipe(other)))).result).toMatchObject({
+      ok: false,
+      end: 'failed',
+    });
+    expect(builds).toBe(2);
   });
 
   test('is a finding of doctor, with the way out; one that is there is described', async () => {

@@ -7,6 +7,7 @@ import {
   type DockerRuntimeOptions,
   openDockerRuntime,
 } from '../../../src/adapters/runtime/docker/runtime.ts';
+import { tellsTakenAway } from '../../../src/adapters/builder/docker/explain.ts';
 import type { ArtifactRef } from '../../../src/domain/release.ts';
 import type { AppName, BuildKey, Epoch, ServiceName } from '../../../src/domain/values.ts';
 import { type Engine, openEngine } from '../../../src/engine/client.ts';
@@ -118,18 +119,25 @@ export async function build(
   for await (const chunk of tar.stdout) chunks.push(chunk as Buffer);
   // The Dockerfile comes beside the folder's own files.
   const archive = Buffer.concat([...entry('Dockerfile.sb', dockerfile), Buffer.concat(chunks)]);
-  const stream = await engine.stream('POST', '/build', {
-    query: { dockerfile: 'Dockerfile.sb', labels: { 'signalbox.key': key }, rm: true, forcerm: true },
-    body: archive,
-    timeoutMs: 60_000,
-  });
-  let id: string | undefined;
-  for await (const line of jsonLines<{ readonly error?: string; readonly aux?: { readonly ID?: string } }>(stream)) {
-    if (line.error !== undefined) throw new Error(line.error);
-    id = line.aux?.ID ?? id;
+  let failure = 'The build gave no image.';
+  // Other tests remove their images meanwhile, and share layers with this one.
+  for (let tries = 0; tries < 3; tries += 1) {
+    const stream = await engine.stream('POST', '/build', {
+      query: { dockerfile: 'Dockerfile.sb', labels: { 'signalbox.key': key }, rm: true, forcerm: true },
+      body: archive,
+      timeoutMs: 60_000,
+    });
+    let id: string | undefined;
+    let error: string | undefined;
+    for await (const line of jsonLines<{ readonly error?: string; readonly aux?: { readonly ID?: string } }>(stream)) {
+      error = line.error ?? error;
+      id = line.aux?.ID ?? id;
+    }
+    if (error === undefined && id !== undefined) return id;
+    failure = error ?? failure;
+    if (!tellsTakenAway(failure)) break;
   }
-  if (id === undefined) throw new Error('The build gave no image.');
-  return id;
+  throw new Error(failure);
 }
 
 /** One file of a tar archive. */

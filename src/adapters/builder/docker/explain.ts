@@ -53,4 +53,7 @@ const noCompiler =
 export const tellsFullDisk = (text: string): boolean =>
   /no space left on device|disk quota exceeded|ENOSPC|not enough space/i.test(text);
 
+/** A layer that the engine had just found in its cache, or made, was removed by somebody before the next stood on it. */
+export const tellsTakenAway = (text: string): boolean => /unknown parent image ID|No such image: sha256:/i.test(text);
+
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';

@@ -9,7 +9,7 @@ import type { BuildRequest, BuildResult } from '../../../ports/builder.ts';
 import { buildBounds, dropBounds, freeBytes } from './bounds.ts';
 import { ContextError, makeContext } from './context.ts';
 import { engineInfo, type InspectedImage, inspectImage, labels } from './engine-images.ts';
-import { explainFailure, tellsFullDisk } from './explain.ts';
+import { explainFailure, tellsFullDisk, tellsTakenAway } from './explain.ts';
 import { readKitBuild } from './kit-output.ts';
 import { dockerfileText, kitNeeds } from './needs-buildkit.ts';
 import type { ImageBuilderOptions } from './options.ts';
@@ -107,29 +107,29 @@ async function buildAnew(making: Making, log: BuildLog): Promise<InspectedImage 
         log.line(`Built by the engine's BuildKit: ${kit.why}.`);
         await fetchNamed(kit.images, making, log);
       }
-      const stream = await options.engine.stream('POST', '/build', {
-        query: {
-          dockerfile: context.dockerfile,
-          rm: true,
-          forcerm: true,
-          labels: {
-            [labels.installation]: options.homeId,
-            [labels.app]: request.app,
-            [labels.service]: request.service,
-            [labels.key]: recipe.key,
+      const once = async (): Promise<BuildEnd> => {
+        const stream = await options.engine.stream('POST', '/build', {
+          query: {
+            dockerfile: context.dockerfile,
+            rm: true,
+            forcerm: true,
+            labels: {
+              [labels.installation]: options.homeId,
+              [labels.app]: request.app,
+              [labels.service]: request.service,
+              [labels.key]: recipe.key,
+            },
+            buildargs: recipe.env,
+            ...(image.target === undefined ? {} : { target: image.target }),
+            ...(kit === undefined ? (await buildBounds(info, options.homeId)).query : { version: 2 }),
           },
-          buildargs: recipe.env,
-          ...(image.target === undefined ? {} : { target: image.target }),
-          ...(kit === undefined ? (await buildBounds(info, options.homeId)).query : { version: 2 }),
-        },
-        body: context.open(),
-        headers: { 'X-Registry-Config': await options.logins.headerForBuild() },
-        timeoutMs: limit,
-        signal,
-      });
-      const write = (output: string): void => log.write(Buffer.from(output));
-      end =
-        kit !== undefined
+          body: context.open(),
+          headers: { 'X-Registry-Config': await options.logins.headerForBuild() },
+          timeoutMs: limit,
+          signal,
+        });
+        const write = (output: string): void => log.write(Buffer.from(output));
+        return kit !== undefined
           ? await readKitBuild(stream, write)
           : await readBuild(stream, {
               write,
@@ -138,6 +138,12 @@ async function buildAnew(making: Making, log: BuildLog): Promise<InspectedImage 
               },
               onLayer: (id) => layers.push(id),
             });
+      };
+      end = await once();
+      if (!end.ok && tellsTakenAway(end.message)) {
+        log.line('What this build stood on was taken away meanwhile, as by an image prune: building once more.');
+        end = await once();
+      }
     } finally {
       await context.dispose();
     }

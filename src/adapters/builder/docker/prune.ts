@@ -1,5 +1,6 @@
 import type { Engine } from '../../../engine/client.ts';
-import { imagesInUse, imagesWith, inspectImage, labels, type ListedImage, originalOf, removeImage } from './engine-images.ts';
+import { imagesWith, type ListedImage, originalOf } from '../../../engine/images.ts';
+import { imagesInUse, inspectImage, labels, removeImage } from './engine-images.ts';
 import type { ImageRecord, ImageRecords } from './records.ts';
 
 export interface PruneBy {

@@ -2,6 +2,7 @@ import { SignalboxError } from '../../../domain/errors.ts';
 import type { ArtifactRef } from '../../../domain/release.ts';
 import type { Engine } from '../../../engine/client.ts';
 import { isUnavailable, mapped } from '../../../engine/errors.ts';
+import { imagesWith, originalOf } from '../../../engine/images.ts';
 import { jsonLines } from '../../../engine/streams.ts';
 
 /** What a container needs to know of its image. */
@@ -55,13 +56,7 @@ export async function imageOf(engine: Engine, artifact: ArtifactRef, fetch?: Fet
 export type FetchImage = (artifact: ArtifactRef) => Promise<boolean>;
 
 async function builtImage(engine: Engine, artifact: ArtifactRef, fetch?: FetchImage): Promise<string> {
-  const filters = { label: [`signalbox.key=${artifact.key}`] };
-  const answer = await engine.call<readonly { readonly Id: string; readonly Created: number }[]>('GET', '/images/json', {
-    // Also one that lost its names, and that another was made from.
-    query: { filters, all: true },
-  });
-  // Whoever makes an image from one of ours (`FROM`, `docker commit`) inherits its labels: the first is the one that was built.
-  const original = answer.ok ? [...answer.body].sort((a, b) => a.Created - b.Created)[0] : undefined;
+  const original = originalOf(await imagesWith(engine, [`signalbox.key=${artifact.key}`]));
   if (original) return original.Id;
   if (await fetch?.(artifact)) return builtImage(engine, artifact);
   throw missing(artifact, `no image has the build key ${artifact.key}`);

@@ -33,7 +33,7 @@ export interface Instance {
   readonly record: InstanceRecord;
   /** Its container while it runs. */
   container(): string | null;
-  /** Its process has ended, and the engine has not said so yet. */
+  /** Its process has ended, and the engine has not said so yet; false where processes cannot be seen. */
   hasJustEnded(): boolean;
   /** Resolves when it was tried to start it; `state` then says how that went. @throws EngineError unavailable. */
   start(): Promise<void>;
@@ -76,6 +76,8 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
   let record = first;
   let phase: ContainerState['state'] = 'backing-off';
   let pid = 0;
+  /** Its process was seen here: an engine whose processes cannot be is believed as it is. */
+  let visible = false;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
   let stopping: { readonly done: Promise<void>; readonly ending: { graceMs: number } } | undefined;
@@ -134,6 +136,7 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
   const isUp = (seen: Seen): void => {
     clearTimeout(timer);
     pid = seen.pid;
+    visible = readStat(pid) !== null;
     watch.expect(`${seen.container} ${seen.startedAt ?? 0}`);
     move('running', { container: seen.container, startedAt: seen.startedAt, bootId: context.bootId });
   };
@@ -290,7 +293,7 @@ export function openInstance(first: InstanceRecord, context: InstanceContext): I
     },
     container: () => (phase === 'running' ? record.container : null),
     hasJustEnded: () => {
-      if (phase !== 'running' || pid === 0) return false;
+      if (phase !== 'running' || !visible) return false;
       const stat = readStat(pid);
       return stat === null || hasEnded(stat);
     },

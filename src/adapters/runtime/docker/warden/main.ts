@@ -1,6 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { openEngine } from '../../../../engine/client.ts';
 import { isUnavailable } from '../../../../engine/errors.ts';
 import { followEvents } from '../../../../engine/events.ts';
@@ -16,6 +15,7 @@ import { type Link, openLinks } from './links.ts';
 import { openMaking } from './making.ts';
 import { openMemory } from './memory.ts';
 import { openNetworks } from './networks.ts';
+import { whyAway } from './presence.ts';
 import { openRuns, type RunRecord } from './runs.ts';
 import { sweepContainers, sweepVolumes } from './sweep.ts';
 
@@ -25,10 +25,6 @@ const compareMs = 15_000;
 /** Containers of ours that nobody has on record are left this long to a control plane that may know them. */
 const strayMs = 120_000;
 const allGraceMs = 10_000;
-/** An engine that takes longer than this to say that it is there is away. */
-const pingMs = 3000;
-/** The engine hears of the end of a process some time after its port has closed. */
-const endLookMs = 25;
 
 async function main(config: WardenConfig): Promise<void> {
   const { dir, socket, engineSocket, homeId } = config;
@@ -96,34 +92,6 @@ async function main(config: WardenConfig): Promise<void> {
   };
   const complain = (cause: unknown): void => {
     if (!isUnavailable(cause)) report(cause instanceof Error ? cause.message : String(cause));
-  };
-  /**
-   * Null: it is there, and what it no longer runs has been taken in: who asks after a failure is not told that all is well because an
-   * event is still on its way.
-   */
-  const whyAway = async (): Promise<string | null> => {
-    try {
-      const filters = { label: [`signalbox.installation=${homeId}`] };
-      const answer = await engine.call<readonly { readonly Id: string }[]>('GET', '/containers/json', {
-        query: { filters },
-        timeoutMs: pingMs,
-      });
-      if (!answer.ok) return null;
-      const running = new Set(answer.body.map(({ Id }) => Id));
-      const isOver = (instance: Instance): boolean => {
-        const container = instance.container();
-        return (container !== null && !running.has(container)) || instance.hasJustEnded();
-      };
-      const deadline = performance.now() + pingMs;
-      for (;;) {
-        const over = [...instances.values()].filter(isOver);
-        if (over.length === 0 || performance.now() > deadline) return null;
-        await Promise.race([Promise.allSettled(over.map((instance) => instance.sync())), wait(pingMs)]);
-        if (over.some(isOver)) await wait(endLookMs);
-      }
-    } catch (cause) {
-      return cause instanceof Error ? cause.message : String(cause);
-    }
   };
   const known = (): Set<string> =>
     new Set([...[...instances.values()].map(({ record }) => record.spec.name), ...runs.records().map(({ spec }) => spec.name)]);
@@ -221,7 +189,7 @@ async function main(config: WardenConfig): Promise<void> {
     list: async () => {
       for (const instance of instances.values()) instance.look();
       // An engine that has just ended may not have been missed yet, and one that is back has not been compared yet.
-      const away = (await whyAway()) ?? trouble;
+      const away = (await whyAway(engine, { homeId, instances: () => [...instances.values()] })) ?? trouble;
       return { trouble: away, instances: [...instances.values()].map((instance) => instance.state()), runs: runs.list() };
     },
     memory: async () => {
