@@ -94,6 +94,21 @@ function appStage(facts: ImageFacts, builds: boolean): string[] {
   const made = [work, ...facts.persist.map((folder) => posix.join(work, folder))];
   const port = facts.port === undefined ? {} : { PORT: String(facts.port) };
   const probe = probeCommand(facts);
+  const files = [
+    ...facts.carried.map((folder) => copyLine([folder], folder, '--from=build')),
+    builds
+      ? copyLine([`${appFolder}/`], `${appFolder}/`, `--from=build --chown=${appUser}:${appUser}`)
+      : copyLine(['.'], `${appFolder}/`, `--chown=${appUser}:${appUser}`),
+  ];
+  const own = [
+    ...envLines({ ...port, ...facts.command?.env }),
+    ...(facts.port === undefined ? [] : [`EXPOSE ${facts.port}`]),
+    ...(probe === undefined ? ['HEALTHCHECK NONE'] : healthLine(facts, probe)),
+    ...(facts.language === 'node'
+      ? comment('As the first process of a container Node hears no signal that it has no handler for: docker run --init.')
+      : []),
+    `CMD ${commandWords(facts)}`,
+  ];
   return [
     'FROM ${BASE}',
     asRoot,
@@ -103,20 +118,11 @@ function appStage(facts: ImageFacts, builds: boolean): string[] {
     ...(facts.persist.length === 0 ? [] : ['# These folders last: mount a volume on each.']),
     `RUN mkdir -p ${made.map(shellWord).join(' ')} && chown -R ${appUser}:${appUser} ${appFolder}`,
     `WORKDIR ${work}`,
-    ...facts.carried.map((folder) => copyLine([folder], folder, '--from=build')),
-    builds
-      ? copyLine([`${appFolder}/`], `${appFolder}/`, `--from=build --chown=${appUser}:${appUser}`)
-      : copyLine(['.'], `${appFolder}/`, `--chown=${appUser}:${appUser}`),
-    // What differs between services of one folder comes last, so that their images share the layers above.
-    ...envLines({ ...port, ...facts.command?.env }),
     `USER ${appUser}:${appUser}`,
-    ...(facts.port === undefined ? [] : [`EXPOSE ${facts.port}`]),
     'STOPSIGNAL SIGTERM',
-    ...(probe === undefined ? ['HEALTHCHECK NONE'] : healthLine(facts, probe)),
-    ...(facts.language === 'node'
-      ? comment('As the first process of a container Node hears no signal that it has no handler for: docker run --init.')
-      : []),
-    `CMD ${commandWords(facts)}`,
+    ...(facts.sharesFolder
+      ? [...files, ...own]
+      : [...own, '# The files come last: what stands behind a changed file is made anew by every build.', ...files]),
   ];
 }
 

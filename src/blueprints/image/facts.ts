@@ -19,6 +19,8 @@ export interface ImageFacts {
   readonly context: string;
   /** Folder of the service inside the context, `.` for the context itself. */
   readonly path: string;
+  /** Another service runs from the same files: what differs between them comes last, so that their images share the layers above. */
+  readonly sharesFolder: boolean;
   /** Image to start from where nothing else is said. Never `latest`. */
   readonly base: string;
   /** Image that the build starts from, where it is another one; undefined: `base`. */
