@@ -2,7 +2,8 @@ import { type CatalogueEntry, catalogue } from './errors.ts';
 
 /** docs/errors.md: every code of the catalogue, what it means and what to do. */
 export function printErrors(): string {
-  const sections = Object.entries<CatalogueEntry>(catalogue).map(([code, { title, hint, retryable }]) =>
+  const entries = Object.entries<CatalogueEntry>(catalogue).sort(([a], [b]) => (a < b ? -1 : 1));
+  const sections = entries.map(([code, { title, hint, retryable }]) =>
     [
       `## ${code}`,
       '',
@@ -17,7 +18,7 @@ export function printErrors(): string {
 
 const intro = `# Errors
 
-<!-- Printed from src/domain/errors.ts by \`npm run docs\`; a test keeps it fresh. -->
+<!-- Printed from src/domain/catalogue by \`npm run docs\`; a test keeps it fresh. -->
 
 Every error that Signalbox shows has a code, a message that says what happened and why, and a hint that says what to do. The command
 line prints all three and, with \`--json\`, \`{"error":{"code","message","hint","retryable"}}\`; the API answers with
