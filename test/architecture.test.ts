@@ -61,7 +61,7 @@ const rooms: Rooms = {
   blueprints: ['domain', 'config'],
   assess: ['domain', 'config'],
   api: ['domain', 'ports/store', 'ports/runtime', 'control-plane/commands'],
-  cli: ['api/contract', 'config', 'blueprints', 'domain/errors', 'types:domain', 'certificates'],
+  cli: ['api/contract', 'config', 'blueprints', 'domain/errors', 'domain/divergence', 'types:domain', 'certificates'],
   dashboard: ['types:api/contract'],
   // Local development starts and watches programs itself; see docs/decisions/0015.
   dev: [

@@ -10,6 +10,7 @@ import { submitSource } from './submit-source.ts';
 export interface DeployOptions {
   readonly ref?: string;
   readonly dirty?: boolean;
+  readonly diverged?: boolean;
   readonly strategy?: DeployBody['strategy'] & string;
   readonly until?: 'live';
   readonly detach?: boolean;

@@ -8,6 +8,7 @@ import { submitSource } from './submit-source.ts';
 export interface PlanOptions {
   readonly ref?: string;
   readonly dirty?: boolean;
+  readonly diverged?: boolean;
   readonly strategy?: DeployBody['strategy'] & string;
 }
 

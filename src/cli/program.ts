@@ -213,6 +213,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
 interface SourceOptions {
   readonly ref?: string;
   readonly dirty?: boolean;
+  readonly diverged?: boolean;
   readonly strategy?: 'blue-green' | 'rolling' | 'canary';
 }
 
@@ -221,6 +222,7 @@ const source = (verb: Command): Command =>
     .argument('[folder]', 'folder of the app; default: the current one')
     .addOption(new Option('--ref <ref>', 'branch, tag or commit; default: HEAD').conflicts('dirty'))
     .option('--dirty', 'send the files as they are, committed or not')
+    .option('--diverged', 'also a branch that lacks commits of the one it follows')
     .addOption(new Option('--strategy <strategy>', 'instead of the configured one').choices(['blue-green', 'rolling', 'canary']));
 
 interface WaitOptions {

@@ -1,4 +1,5 @@
 import type { DeployBody, ListBody, ReleaseBody, SourceBody } from '../api/contract.ts';
+import { refuseDiverged } from '../domain/divergence.ts';
 import type { AppName } from '../domain/values.ts';
 import type { ApiClient } from './client.ts';
 import { exitCodes, RefusedError } from './failure.ts';
@@ -7,16 +8,19 @@ import type { Invocation } from './invocation.ts';
 import { environmentPath } from './paths.ts';
 import { patiently } from './patience.ts';
 import { type PreparedSource, prepareSource } from './send-source.ts';
+import { trackedBranch } from './upstream.ts';
 import { nameIn, whichFolder } from './which-app.ts';
 
 export interface SourceChoice {
   readonly folder: string | undefined;
   readonly ref?: string;
   readonly dirty?: boolean;
+  /** Also a branch that lacks commits of the one it follows. */
+  readonly diverged?: boolean;
   readonly strategy?: DeployBody['strategy'] & string;
 }
 
-/** Sends the source of a folder and returns what a plan or deploy of it has to say. @throws NO_SOURCE, NO_APP_HERE */
+/** Sends the source of a folder and returns what a plan or deploy of it has to say. @throws NO_SOURCE, NO_APP_HERE, SOURCE_DIVERGED */
 export async function submitSource(
   invocation: Invocation,
   api: ApiClient,
@@ -26,7 +30,9 @@ export async function submitSource(
   const folder = await whichFolder(invocation, choice.folder);
   const name =
     choice.folder !== undefined && given !== undefined && !/[/.]/.test(given) ? given : await nameIn(folder, variables);
-  const { ref, dirty = false, strategy } = choice;
+  const { ref, dirty = false, diverged = false, strategy } = choice;
+  const tracked = dirty || diverged ? undefined : await trackedBranch(folder, ref ?? 'HEAD', variables);
+  if (tracked !== undefined) refuseDiverged(tracked);
   const request = { folder, dirty, environment: variables, ...(ref === undefined ? {} : { ref }) };
   const known = await knownCommits(api, environmentPath(name, invocation.environment));
   const send = async (history: readonly string[], quiet: boolean): Promise<{ source: PreparedSource; received: SourceBody }> => {
