@@ -1,4 +1,5 @@
 import type { EnvironmentState } from '../domain/environment-state.ts';
+import type { Delivery, Hook } from '../domain/forge/delivery.ts';
 import type { Release, Workload } from '../domain/release.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
 import type {
@@ -51,7 +52,19 @@ export interface StoreReads {
   rollouts(filter: { readonly environment?: EnvironmentKey; readonly active?: boolean }, page: Page): Promise<readonly Rollout[]>;
   /** Ascending by sequence, from `after` on (exclusive). */
   events(filter: EventFilter): Promise<readonly StoredEvent[]>;
+  /** By app. */
+  hooks(): Promise<readonly Hook[]>;
+  /** Newest first; `open`: those that are not over. */
+  deliveries(filter: DeliveryFilter, page: Page): Promise<readonly Delivery[]>;
 }
+
+export type DeliveryFilter =
+  | { readonly app: AppName }
+  /** Of its app the one that the forge calls so. */
+  | { readonly app: AppName; readonly name: string }
+  /** Those of its app whose body was the same. */
+  | { readonly app: AppName; readonly digest: string }
+  | { readonly open: true };
 
 /** `before`: continue below this sort key (the last row's id of the page before). `limit` 1 to 500. */
 export interface Page {
@@ -74,6 +87,11 @@ export interface Change {
   readonly releases?: readonly Release[];
   readonly rollouts?: readonly Rollout[];
   readonly events?: readonly NewEvent[];
+  /** One per app; the newer replaces the older. */
+  readonly hooks?: readonly Hook[];
+  readonly removedHooks?: readonly AppName[];
+  /** A new one's name may not be taken within its app. With it the oldest of its app that are over and long past are forgotten. */
+  readonly deliveries?: readonly Delivery[];
 }
 
 export interface NewEvent {

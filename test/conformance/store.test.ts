@@ -4,7 +4,8 @@ import { afterAll, beforeAll } from 'vitest';
 import { memoryHome, openMemoryStore } from '../../src/adapters/store/memory/store.ts';
 import { openSqliteStore } from '../../src/adapters/store/sqlite/store.ts';
 import { compilePrograms, type Programs, temporaryFolder } from '../adapters/store/programs.ts';
-import { storeSuite } from './store.ts';
+import { storeSuite, type StorePlace } from './store.ts';
+import { deliverySuite } from './store-deliveries.ts';
 
 let programs: Programs;
 beforeAll(async () => {
@@ -12,12 +13,12 @@ beforeAll(async () => {
 });
 afterAll(() => programs.remove());
 
-storeSuite('memory', async () => {
+const memory = async (): Promise<StorePlace> => {
   const home = memoryHome();
   return { open: async () => openMemoryStore(home), remove: async () => undefined };
-});
+};
 
-storeSuite('sqlite', async () => {
+const sqlite = async (): Promise<StorePlace> => {
   const folder = await temporaryFolder();
   return {
     open: () =>
@@ -29,4 +30,9 @@ storeSuite('sqlite', async () => {
       }),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
-});
+};
+
+storeSuite('memory', memory);
+storeSuite('sqlite', sqlite);
+deliverySuite('memory', memory);
+deliverySuite('sqlite', sqlite);

@@ -58,6 +58,10 @@ describe('every read is served by an index and sorts nothing', () => {
     }),
     'events of an environment': queries.eventPage({ environment: production, newest: true, limit: 50 }),
     'events of a rollout': queries.eventPage({ rollout, limit: 50 }),
+    'deliveries of an app': queries.deliveryPage({ app: shop }, page),
+    'older deliveries of an app': queries.deliveryPage({ app: shop }, { limit: 50, before: 'a1' }),
+    'a delivery by its name': queries.deliveryPage({ app: shop, name: 'n' }, page),
+    'deliveries of one body': queries.deliveryPage({ app: shop, digest: 'd' }, page),
     'events of a rollout, app and environment': queries.eventPage({
       rollout,
       app: shop,
@@ -89,6 +93,11 @@ describe('every read is served by an index and sorts nothing', () => {
       expect(plan(queries.rolloutPage(filter, page))).not.toContain('TEMP B-TREE');
     }
     expect(plan(queries.rolloutPage({ active: true }, page))).toContain('rollout_active');
+  });
+
+  it('deliveries to be worked off come from the small index of open ones', () => {
+    expect(plan(queries.deliveryPage({ open: true }, page))).toContain('delivery_open');
+    expect(plan(queries.deliveryPage({ open: true }, page))).not.toContain('TEMP B-TREE');
   });
 
   it('events of a rollout come from its own narrow index, whatever else is asked', () => {

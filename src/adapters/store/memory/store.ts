@@ -1,9 +1,19 @@
 import type { EnvironmentState } from '../../../domain/environment-state.ts';
 import { SignalboxError } from '../../../domain/errors.ts';
+import { type Delivery, type Hook, isOver, rememberedFor, rememberedOfApp } from '../../../domain/forge/delivery.ts';
 import type { Release, Workload } from '../../../domain/release.ts';
 import { isTerminal, type Rollout } from '../../../domain/rollout/state.ts';
 import { type Epoch, type EnvironmentKey, environmentKey, instant, type ReleaseId } from '../../../domain/values.ts';
-import type { AppRecord, Change, EventFilter, Page, Store, StoredEvent, StoreReads } from '../../../ports/store.ts';
+import type {
+  AppRecord,
+  Change,
+  DeliveryFilter,
+  EventFilter,
+  Page,
+  Store,
+  StoredEvent,
+  StoreReads,
+} from '../../../ports/store.ts';
 
 /** What outlives one control plane: several stores may be opened on it, one after the other or at once. */
 export interface MemoryHome {
@@ -21,6 +31,8 @@ interface Tables {
   readonly workloads: ReadonlyMap<string, Workload>;
   readonly rollouts: ReadonlyMap<string, Rollout>;
   readonly events: readonly StoredEvent[];
+  readonly hooks: ReadonlyMap<string, Hook>;
+  readonly deliveries: ReadonlyMap<string, Delivery>;
 }
 
 export const memoryHome = (): MemoryHome => ({
@@ -35,6 +47,8 @@ export const memoryHome = (): MemoryHome => ({
     workloads: new Map(),
     rollouts: new Map(),
     events: [],
+    hooks: new Map(),
+    deliveries: new Map(),
   },
 });
 
@@ -62,6 +76,8 @@ export function openMemoryStore(home: MemoryHome = memoryHome()): Store {
     rollout: async (id) => copy(at().tables.rollouts.get(id) ?? null),
     rollouts: async (filter, page) => copy(rolloutPage(at().tables, filter, page)),
     events: async (filter) => copy(eventPage(at().tables.events, filter)),
+    hooks: async () => copy([...at().tables.hooks.values()].sort(by((hook) => hook.app))),
+    deliveries: async (filter, page) => copy(deliveryPage(at().tables, filter, page)),
   };
 
   return {
@@ -81,7 +97,7 @@ export function openMemoryStore(home: MemoryHome = memoryHome()): Store {
       const { epoch, at: when, ...documents } = change;
       owned();
       if (epoch !== home.epoch) throw new SignalboxError('STALE_EPOCH', `A decision of epoch ${epoch} was refused.`);
-      const { tables, sequence } = apply(home, copy(documents));
+      const { tables, sequence } = apply(home, copy(documents), when);
       home.tables = tables;
       home.sequence = sequence;
       home.clock = Math.max(home.clock, when);
@@ -99,7 +115,7 @@ export function openMemoryStore(home: MemoryHome = memoryHome()): Store {
   };
 }
 
-function apply(home: MemoryHome, change: Omit<Change, 'epoch' | 'at'>): { tables: Tables; sequence: number } {
+function apply(home: MemoryHome, change: Omit<Change, 'epoch' | 'at'>, now: number): { tables: Tables; sequence: number } {
   const { tables } = home;
   const apps = new Map(tables.apps);
   const environments = new Map(tables.environments);
@@ -128,7 +144,41 @@ function apply(home: MemoryHome, change: Omit<Change, 'epoch' | 'at'>): { tables
     sequence += 1;
     events.push({ ...event, sequence });
   }
-  return { tables: { apps, environments, releases, workloads, rollouts, events }, sequence };
+  const hooks = new Map(tables.hooks);
+  for (const hook of change.hooks ?? []) hooks.set(hook.app, hook);
+  for (const app of change.removedHooks ?? []) hooks.delete(app);
+  const deliveries = withDeliveries(tables.deliveries, change.deliveries ?? [], now);
+  return { tables: { apps, environments, releases, workloads, rollouts, events, hooks, deliveries }, sequence };
+}
+
+function withDeliveries(stored: Tables['deliveries'], changed: readonly Delivery[], now: number): Tables['deliveries'] {
+  const deliveries = new Map(stored);
+  const names = new Map([...stored.values()].map(({ app, name, id }) => [`${app} ${name}`, id]));
+  for (const delivery of changed) {
+    const { app, name, id } = delivery;
+    if ((names.get(`${app} ${name}`) ?? id) !== id) throw conflict(`A delivery ${name} of ${app} is there already.`);
+    names.set(`${app} ${name}`, id);
+    deliveries.set(id, delivery);
+  }
+  for (const app of new Set(changed.filter(({ id }) => !stored.has(id)).map((delivery) => delivery.app))) {
+    const ofApp = [...deliveries.values()].filter((one) => one.app === app).sort(by(({ id }) => id));
+    for (const [index, old] of ofApp.entries()) {
+      const past = index < ofApp.length - rememberedOfApp || old.at < now - rememberedFor;
+      if (isOver(old) && past) deliveries.delete(old.id);
+    }
+  }
+  return deliveries;
+}
+
+function deliveryPage(tables: Tables, filter: DeliveryFilter, page: Page): readonly Delivery[] {
+  return [...tables.deliveries.values()]
+    .filter((one) => ('open' in filter ? !isOver(one) : one.app === filter.app))
+    .filter((one) => !('name' in filter) || one.name === filter.name)
+    .filter((one) => !('digest' in filter) || one.digest === filter.digest)
+    .filter(({ id }) => page.before === undefined || id < page.before)
+    .sort(by(({ id }) => id))
+    .reverse()
+    .slice(0, checkedLimit(page.limit, 500));
 }
 
 function releasePage(tables: Tables, key: EnvironmentKey, page: Page): readonly Release[] {

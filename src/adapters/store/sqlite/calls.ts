@@ -21,6 +21,19 @@ export interface EncodedChange {
   readonly releases: readonly EncodedRelease[];
   readonly rollouts: readonly EncodedRollout[];
   readonly events: readonly EncodedEvent[];
+  readonly hooks: readonly { readonly app: string; readonly document: string }[];
+  readonly removedHooks: readonly string[];
+  readonly deliveries: readonly EncodedDelivery[];
+}
+
+export interface EncodedDelivery {
+  readonly id: string;
+  readonly app: string;
+  readonly name: string;
+  readonly digest: string | null;
+  readonly at: number;
+  readonly open: boolean;
+  readonly document: string;
 }
 
 export interface EncodedRelease {

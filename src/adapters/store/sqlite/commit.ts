@@ -1,5 +1,6 @@
 import { SignalboxError } from '../../../domain/errors.ts';
-import type { EncodedChange, EncodedRelease } from './calls.ts';
+import { rememberedFor, rememberedOfApp } from '../../../domain/forge/delivery.ts';
+import type { EncodedChange, EncodedDelivery, EncodedRelease } from './calls.ts';
 import type { Database } from './database.ts';
 import { isBusy, sqliteFault, storeError } from './errors.ts';
 import type { Reserve } from './reserve.ts';
@@ -91,6 +92,12 @@ function apply(database: Database, change: EncodedChange): void {
       document,
     ]);
   }
+  for (const { app, document } of change.hooks) {
+    database.run('INSERT INTO hook VALUES (?, ?) ON CONFLICT (app) DO UPDATE SET document = excluded.document', [app, document]);
+  }
+  for (const app of change.removedHooks) database.run('DELETE FROM hook WHERE app = ?', [app]);
+  const grown = change.deliveries.filter((delivery) => putDelivery(database, delivery)).map(({ app }) => app);
+  for (const app of new Set(grown)) forgetDeliveries(database, { app, now: change.at, fresh: grown.length });
 }
 
 function refuseStale(database: Database, epoch: number): void {
@@ -99,6 +106,33 @@ function refuseStale(database: Database, epoch: number): void {
   throw new SignalboxError('STALE_EPOCH', `A decision of epoch ${epoch} was refused; the home is at epoch ${current}.`, {
     details: { epoch, current },
   });
+}
+
+/** True when it is new. */
+function putDelivery(database: Database, delivery: EncodedDelivery): boolean {
+  const { id, app, name, digest, at, open, document } = delivery;
+  const changed = database.run('UPDATE delivery SET open = ?, document = ? WHERE id = ?', [open ? 1 : 0, document, id]);
+  if (changed > 0) return false;
+  if (database.value('SELECT id FROM delivery WHERE app = ? AND name = ?', [app, name]) !== undefined) {
+    throw conflict(`A delivery ${name} of ${app} is there already.`, { app, name });
+  }
+  database.run('INSERT INTO delivery VALUES (?, ?, ?, ?, ?, ?, ?)', [id, app, name, digest, at, open ? 1 : 0, document]);
+  return true;
+}
+
+/** The oldest that are looked at for each new one: they are forgotten faster than they come. */
+const oldestLookedAt = 20;
+
+function forgetDeliveries(database: Database, of: { app: string; now: number; fresh: number }): void {
+  const newestSurplus = database.value('SELECT id FROM delivery WHERE app = ? ORDER BY id DESC LIMIT 1 OFFSET ?', [
+    of.app,
+    rememberedOfApp,
+  ]);
+  database.run(
+    `DELETE FROM delivery WHERE open = 0 AND (at < ? OR id <= ?)
+     AND id IN (SELECT id FROM delivery WHERE app = ? ORDER BY id LIMIT ?)`,
+    [of.now - rememberedFor, typeof newestSurplus === 'string' ? newestSurplus : '', of.app, oldestLookedAt * of.fresh],
+  );
 }
 
 /** The first record stays as it is. */

@@ -1,3 +1,4 @@
+import { isOver } from '../../../domain/forge/delivery.ts';
 import { isTerminal } from '../../../domain/rollout/state.ts';
 import { environmentKey } from '../../../domain/values.ts';
 import type { Change, NewEvent, StoredEvent } from '../../../ports/store.ts';
@@ -25,6 +26,17 @@ export function encodeChange(change: Change): EncodedChange {
       document: JSON.stringify(rollout),
     })),
     events: (change.events ?? []).map(encodeEvent),
+    hooks: (change.hooks ?? []).map((hook) => ({ app: hook.app, document: JSON.stringify(hook) })),
+    removedHooks: change.removedHooks ?? [],
+    deliveries: (change.deliveries ?? []).map((delivery) => ({
+      id: delivery.id,
+      app: delivery.app,
+      name: delivery.name,
+      digest: delivery.digest,
+      at: delivery.at,
+      open: !isOver(delivery),
+      document: JSON.stringify(delivery),
+    })),
   };
 }
 

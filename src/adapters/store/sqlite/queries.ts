@@ -1,6 +1,6 @@
 import { SignalboxError } from '../../../domain/errors.ts';
 import type { EnvironmentKey, ReleaseId, WorkloadId } from '../../../domain/values.ts';
-import type { EventFilter, Page } from '../../../ports/store.ts';
+import type { DeliveryFilter, EventFilter, Page } from '../../../ports/store.ts';
 import type { Query } from './calls.ts';
 
 /** Pure: what each read asks of the database. Every one is served by an index (see the test on query plans). */
@@ -61,6 +61,21 @@ export function eventPage(filter: EventFilter): Query {
     `ORDER BY sequence ${order} LIMIT ?`,
     checkedLimit(filter.limit, 10_000),
   );
+}
+
+export const allHooks: Query = { sql: 'SELECT document FROM hook ORDER BY app', parameters: [] };
+
+/** @throws BAD_REQUEST. */
+export function deliveryPage(filter: DeliveryFilter, page: Page): Query {
+  const parts = new Conditions();
+  if ('open' in filter) parts.addBare('open = 1');
+  else {
+    parts.add('app = ?', filter.app);
+    if ('name' in filter) parts.add('name = ?', filter.name);
+    if ('digest' in filter) parts.add('digest = ?', filter.digest);
+  }
+  parts.add('id < ?', page.before);
+  return parts.query('SELECT document FROM delivery', 'ORDER BY id DESC LIMIT ?', checkedLimit(page.limit, 500));
 }
 
 class Conditions {

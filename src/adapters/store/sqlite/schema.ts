@@ -37,6 +37,17 @@ export const migrations: readonly string[] = [
   CREATE INDEX event_environment ON event (environment, sequence) WHERE environment IS NOT NULL;
   CREATE INDEX event_rollout ON event (rollout, sequence) WHERE rollout IS NOT NULL;
   `,
+  `
+  CREATE TABLE hook (app TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
+  CREATE TABLE delivery (
+    id TEXT PRIMARY KEY, app TEXT NOT NULL, name TEXT NOT NULL, digest TEXT, at REAL NOT NULL, open INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    UNIQUE (app, name)
+  ) STRICT;
+  CREATE INDEX delivery_app ON delivery (app, id);
+  CREATE INDEX delivery_digest ON delivery (app, digest, id) WHERE digest IS NOT NULL;
+  CREATE INDEX delivery_open ON delivery (id) WHERE open = 1;
+  `,
 ];
 
 /** Marks the file as ours ("SgBx"), so that another program's database is never migrated. */

@@ -1,4 +1,5 @@
 import type { EnvironmentState } from '../../../domain/environment-state.ts';
+import type { Delivery, Hook } from '../../../domain/forge/delivery.ts';
 import type { Release, Workload } from '../../../domain/release.ts';
 import type { Rollout } from '../../../domain/rollout/state.ts';
 import { type Epoch, instant, type ReleaseId } from '../../../domain/values.ts';
@@ -9,6 +10,8 @@ import { decode, decodeEvent, encodeChange } from './encode.ts';
 import {
   allApps,
   allEnvironments,
+  allHooks,
+  deliveryPage,
   eventPage,
   oneApp,
   oneEnvironment,
@@ -107,5 +110,7 @@ function readsOver(read: (queries: readonly Query[]) => Promise<readonly Row[]>)
       const events = (await read([eventPage(filter)])).map(decodeEvent);
       return filter.newest === true ? events.reverse() : events;
     },
+    hooks: () => many<Hook>(allHooks),
+    deliveries: async (filter, page) => many<Delivery>(deliveryPage(filter, page)),
   };
 }
