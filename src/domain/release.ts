@@ -26,6 +26,12 @@ export interface ArtifactRef {
 /** What a process runtime knows how to start without a build; `command`: whatever the workload's `run` says. */
 export type SystemProgram = 'postgres' | 'redis' | 'mail-catcher' | 'command';
 
+/** A version of a secret, frozen into a workload. */
+export interface SecretReference {
+  readonly name: string;
+  readonly version: number;
+}
+
 /** One service as it runs. `id` is a hash of all other fields except those that may change without a restart. */
 export interface Workload {
   readonly id: WorkloadId;
@@ -43,6 +49,8 @@ export interface Workload {
   readonly stopSignal?: 'SIGINT';
   /** Frozen run-time variables as declared; references such as `${services.api.url}` are resolved when an instance starts. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variable -> secret; the values are looked up when an instance starts. Undefined: none. */
+  readonly secrets?: Readonly<Record<string, SecretReference>>;
   readonly health: HealthSpec;
   readonly persist: readonly string[];
   readonly resources: Resources;

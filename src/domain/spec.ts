@@ -43,6 +43,8 @@ export interface ServiceSpec {
   readonly routes: readonly RouteSpec[];
   /** Run-time variables; `${services.NAME.url}` stands for the release-local address of another service. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variable -> secret of the environment whose newest value it gets. Undefined: none. */
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly release?: ReleaseCommandSpec;
   /** Folders (relative to `path`) that last, shared by every instance of the app's environment. */
   readonly persist: readonly string[];
@@ -184,6 +186,8 @@ export interface EnvironmentSpec {
   readonly hosts: Readonly<Record<string, string>>;
   readonly replicas: Readonly<Record<string, number>>;
   readonly env: Readonly<Record<string, string>>;
+  /** Variable -> secret, for every service that runs. Undefined: none. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** What is different here, by accessory. Undefined: nothing; each environment has accessories of its own anyway. */
   readonly accessories?: Readonly<Record<string, Partial<AccessorySpec>>>;
   readonly strategy?: StrategySpec;
