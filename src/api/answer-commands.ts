@@ -1,29 +1,26 @@
-import type { AcceptedBody, PlanBody, SteeredBody } from './contract.ts';
+import type { AcceptedBody, SteeredBody } from './contract.ts';
 import { operations } from './operations.ts';
 import type { ApiOptions } from './options.ts';
-import { presentReason, releaseName } from './present-rollout.ts';
-import { type Answers, actOf, appOf, nameOf, environmentOf, readBody, rolloutOf, verbOf } from './requests.ts';
+import { presentPlan, releaseName } from './present-rollout.ts';
+import { type Answers, actOf, appOf, askerOf, nameOf, environmentOf, readBody, rolloutOf, verbOf } from './requests.ts';
 
 /** Everything that changes something: each is one command. */
 export function answerCommands({ commands, shutdown }: ApiOptions) {
   return {
     plan: async (call) => {
       const body = await readBody(call, operations.plan.request);
-      const { refused, release, ...preview } = await commands.plan({
-        app: appOf(call),
-        environment: environmentOf(call),
-        ...body,
-      });
-      const answer: PlanBody = {
-        ...preview,
-        release: releaseName(release),
-        ...(refused === undefined ? {} : { refused: presentReason(refused) }),
-      };
-      return call.json(answer);
+      return call.json(
+        presentPlan(await commands.plan({ app: appOf(call), environment: environmentOf(call), ...askerOf(call), ...body })),
+      );
     },
     deploy: async (call) => {
       const body = await readBody(call, operations.deploy.request);
-      const { rolloutId, release } = await commands.deploy({ app: appOf(call), environment: environmentOf(call), ...body });
+      const { rolloutId, release } = await commands.deploy({
+        app: appOf(call),
+        environment: environmentOf(call),
+        ...askerOf(call),
+        ...body,
+      });
       return call.json({ rolloutId, release: releaseName(release) } satisfies AcceptedBody, 202);
     },
     rollback: async (call) => {
@@ -39,16 +36,20 @@ export function answerCommands({ commands, shutdown }: ApiOptions) {
     },
     steer: async (call) => {
       const target = { app: appOf(call), environment: environmentOf(call) };
-      const { rolloutId } = await commands.steer({ target, verb: verbOf(call) });
+      const { rolloutId } = await commands.steer({ target, verb: verbOf(call), ...askerOf(call) });
       return call.json({ rolloutId } satisfies SteeredBody);
     },
     steerById: async (call) => {
-      const { rolloutId } = await commands.steer({ target: { rollout: rolloutOf(call) }, verb: verbOf(call) });
+      const { rolloutId } = await commands.steer({
+        target: { rollout: rolloutOf(call) },
+        verb: verbOf(call),
+        ...askerOf(call),
+      });
       return call.json({ rolloutId } satisfies SteeredBody);
     },
     traffic: async (call) => {
       const body = await readBody(call, operations.traffic.request);
-      await commands.traffic({ app: appOf(call), environment: environmentOf(call), ...body });
+      await commands.traffic({ app: appOf(call), environment: environmentOf(call), ...askerOf(call), ...body });
       return call.body(null, 204);
     },
     accessory: async (call) => {

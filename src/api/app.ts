@@ -3,10 +3,12 @@ import { SignalboxError } from '../domain/errors.ts';
 import { isLoopback, requireLoopbackName, tokenGuard } from './admission.ts';
 import { answerCertificates } from './answer-certificates.ts';
 import { answerCommands } from './answer-commands.ts';
+import { answerEnvironments } from './answer-environments.ts';
 import { answerReads } from './answer-reads.ts';
 import { answerSource } from './answer-source.ts';
 import { answerStreams, type StreamContext } from './answer-streams.ts';
-import { type Operation, type OperationName, operations } from './operations.ts';
+import type { Operation } from './operation.ts';
+import { type OperationName, operations } from './operations.ts';
 import { problemOf } from './problems.ts';
 import type { Answers, ApiBindings } from './requests.ts';
 
@@ -24,6 +26,7 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
     ...reads,
     ...answerCommands(options),
     ...answerCertificates(options),
+    ...answerEnvironments(options),
     ...answerSource(options),
     ...streams,
     events,

@@ -1,6 +1,7 @@
 /**
  * The HTTP API as clients see it: paths and JSON bodies, all that the CLI and the dashboard may import.
  * Every call but `GET /v1/ping` carries `authorization: Bearer <token>`, on the unix socket too.
+ * `signalbox-by: <percent-encoded>` says who asks; only locks of environments look at it.
  * Errors are `application/problem+json` (ProblemBody) with a fitting status. Lists are paged with `limit` and `before` (events: `after`).
  * Event streams carry a comment every 15 s while idle and end when the control plane stops: clients come back (events: with
  * `Last-Event-ID`, and miss nothing). One that does not read is dropped.
@@ -15,6 +16,13 @@
  * POST /v1/rollouts/:id/:verb                            the same by id -> SteeredBody
  * POST /v1/apps/:app/environments/:env/traffic           TrafficBody -> 204
  * POST /v1/apps/:app/environments/:env/accessories/:name/:act   act: restart | apply | remove; AccessoryBody -> 204
+ * POST /v1/apps/:app/environments/:env/promotions        PromotionBody -> AcceptedBody (202); .../promotions/plan -> PlanBody
+ * GET  /v1/apps/:app/environments                        -> ListBody<EnvironmentRowBody>
+ * GET  /v1/apps/:app/environments/:env                   -> EnvironmentBody
+ * GET  /v1/apps/:app/environments/:env/diff?with=ENV     -> DiffBody
+ * POST /v1/apps/:app/environments/:env/lock              LockRequestBody -> LockBody
+ * POST /v1/apps/:app/environments/:env/unlock            UnlockBody -> UnlockedBody
+ * POST /v1/apps/:app/environments/:env/sync              -> SyncBody
  * GET  /v1/apps/:app/environments/:env/releases          -> ListBody<ReleaseBody>
  * GET  /v1/apps/:app/environments/:env/rollouts          -> ListBody<RolloutBody>
  * GET  /v1/rollouts/:id                                  -> RolloutBody
@@ -27,6 +35,8 @@
  * POST /v1/shutdown                                      ShutdownBody -> 202 (used by `down`)
  * GET  /v1/openapi.json                                  the OpenAPI 3.1 description of all this
  */
+import type { DeclaredBody, LockBody, PromotedFromBody } from './contract/environments.ts';
+
 export const apiVersion = 'v1';
 
 export interface ProblemBody {
@@ -63,6 +73,8 @@ export interface DeployBody {
   readonly folder: string;
   readonly folderName: string;
   readonly strategy?: 'blue-green' | 'rolling' | 'canary';
+  /** Goes through although no window for deploys is open, for this reason. */
+  readonly forceWindow?: string;
 }
 
 export interface RollbackBody {
@@ -95,6 +107,7 @@ export interface PlanBody {
   readonly operations: readonly string[];
   readonly notes: readonly string[];
   readonly memory: { readonly neededMb: number | null; readonly availableMb: number | null; readonly warmMb: number | null };
+  readonly promotedFrom?: PromotedFromBody;
   readonly refused?: ReasonBody;
 }
 
@@ -120,6 +133,7 @@ export interface RolloutBody {
   readonly ended: boolean;
   /** All traffic is on the release. */
   readonly live: boolean;
+  readonly promotedFrom?: PromotedFromBody;
   readonly reason?: ReasonBody;
   readonly weights: readonly { readonly release: string; readonly percent: number }[];
   readonly steps: readonly {
@@ -188,8 +202,16 @@ export interface EnvironmentStatusBody {
   readonly accessories: readonly AccessoryStatusBody[];
   /** Requests refused with 429 since the control plane's start. Undefined: none. */
   readonly limited?: number;
+  /** Who keeps the changes of others away. Undefined: nobody. */
+  readonly lock?: LockBody;
   /** What runs against what was declared; empty when all is as it should be. */
   readonly drift: readonly string[];
+}
+
+/** What an environment declares, and what runs; `declared` is null before its first switch. */
+export interface EnvironmentBody {
+  readonly declared: DeclaredBody | null;
+  readonly status: EnvironmentStatusBody;
 }
 
 export interface ServiceStatusBody {

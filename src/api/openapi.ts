@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { apiVersion } from './contract.ts';
-import { type Operation, operations, parameters } from './operations.ts';
+import type { Operation } from './operation.ts';
+import { operations, parameters } from './operations.ts';
 import { problemBody } from './schemas.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -31,7 +32,7 @@ export function describeApi(version: string): Json {
         operationId: name,
         summary: operation.summary,
         ...(operation.open === true ? { security: [] } : {}),
-        parameters: [...pathParameters(operation, refer), ...queryParameters(operation)],
+        parameters: [...pathParameters(operation, refer), ...queryParameters(operation), ...askerParameter(operation)],
         ...(operation.request === undefined ? {} : { requestBody: requestBody(operation.request, refer) }),
         responses: {
           [operation.status]: {
@@ -90,6 +91,20 @@ function queryParameters(operation: Operation): readonly Json[] {
     schema,
   }));
 }
+
+const askerParameter = ({ asker }: Operation): readonly Json[] =>
+  asker === undefined
+    ? []
+    : [
+        {
+          name: 'signalbox-by',
+          in: 'header',
+          required: false,
+          description:
+            'Who asks, percent-encoded, such as Ana%20on%20laptop; an environment that somebody else has locked refuses.',
+          schema: { type: 'string', maxLength: 1000 },
+        },
+      ];
 
 /** zod refers to `#/$defs/Name`; in the description these live under components. */
 function relocated(value: unknown): unknown {

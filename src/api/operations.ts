@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Operation } from './operation.ts';
+import { environmentOperations } from './operations-environments.ts';
 import { certificatesBody } from './schema-certificates.ts';
 import {
   acceptedBody,
@@ -20,23 +22,6 @@ import {
   steeredBody,
   trafficBody,
 } from './schemas.ts';
-
-/** One call of the API. Routing, checks and the OpenAPI description all come from this table. */
-export interface Operation {
-  readonly method: 'get' | 'post';
-  /** Parameters in braces. */
-  readonly path: string;
-  readonly summary: string;
-  readonly query?: z.ZodObject;
-  /** Schema of a JSON body; `bundle`: a git bundle as it is. */
-  readonly request?: z.ZodType | 'bundle';
-  readonly status: 200 | 202 | 204;
-  readonly answer?: z.ZodType;
-  /** Server-sent events by name; beside `answer` when the client may choose by its `accept` header. */
-  readonly events?: Readonly<Record<string, z.ZodType>>;
-  /** Needs no token. */
-  readonly open?: true;
-}
 
 const environment = '/v1/apps/{app}/environments/{environment}';
 const whole = (least: number, most: number) =>
@@ -80,6 +65,7 @@ export const operations = {
     path: `${environment}/plan`,
     summary: 'What a deploy would do; changes nothing',
     request: deployBody,
+    asker: true,
     status: 200,
     answer: planBody,
   },
@@ -88,6 +74,7 @@ export const operations = {
     path: `${environment}/deploys`,
     summary: 'Freeze a release and roll it out',
     request: deployBody,
+    asker: true,
     status: 202,
     answer: acceptedBody,
   },
@@ -103,6 +90,7 @@ export const operations = {
     method: 'post',
     path: `${environment}/rollout/{verb}`,
     summary: 'Steer the running rollout: promote, abort, pause or resume',
+    asker: true,
     status: 200,
     answer: steeredBody,
   },
@@ -110,6 +98,7 @@ export const operations = {
     method: 'post',
     path: '/v1/rollouts/{id}/{verb}',
     summary: 'Steer a rollout: promote, abort, pause or resume',
+    asker: true,
     status: 200,
     answer: steeredBody,
   },
@@ -118,6 +107,7 @@ export const operations = {
     path: `${environment}/traffic`,
     summary: 'Serve, hold or refuse the requests of an environment',
     request: trafficBody,
+    asker: true,
     status: 204,
   },
   accessory: {
@@ -193,6 +183,7 @@ export const operations = {
     status: 200,
     answer: certificatesBody,
   },
+  ...environmentOperations,
   shutdown: {
     method: 'post',
     path: '/v1/shutdown',

@@ -1,11 +1,13 @@
 import { bakeVerdict } from '../domain/bake-watch.ts';
 import type { EnvironmentState } from '../domain/environment-state.ts';
 import { gateVerdict, type Verdict } from '../domain/gate.ts';
-import type { Release } from '../domain/release.ts';
+import type { PlanPreview } from '../control-plane/commands.ts';
+import type { PromotedFrom, Release } from '../domain/release.ts';
 import { isTerminal, type Reason, type Rollout } from '../domain/rollout/state.ts';
 import type { Arm } from '../domain/route-table.ts';
 import { instant, type ReleaseId, type WallTime } from '../domain/values.ts';
-import type { ReasonBody, RolloutBody } from './contract.ts';
+import type { PlanBody, ReasonBody, RolloutBody } from './contract.ts';
+import type { PromotedFromBody } from './contract/environments.ts';
 import { type PhaseMark, presentSteps } from './present-steps.ts';
 
 /** All that a rollout's body is made of. `release` is null when it is no longer kept, `environment` when it never existed. */
@@ -38,6 +40,9 @@ export function presentRollout(facts: RolloutFacts): RolloutBody {
     phase: rollout.phase,
     ended: isTerminal(rollout.phase),
     live: hasAllTraffic(rollout),
+    ...(release?.promotedFrom === undefined || rollout.kind === 'rollback'
+      ? {}
+      : { promotedFrom: presentPromotedFrom(release.promotedFrom) }),
     ...reason,
     weights: weightsOf(facts),
     steps: presentSteps(rollout, facts.phases, now),
@@ -60,6 +65,21 @@ const isoOrNull = (at: WallTime | null): string | null => (at === null ? null : 
 
 export const presentWeights = (arms: readonly Arm[]): RolloutBody['weights'] =>
   arms.map((arm) => ({ release: releaseName(arm.release), percent: arm.weight / 100 }));
+
+export const presentPromotedFrom = ({ environment, release, keys }: PromotedFrom): PromotedFromBody => ({
+  environment,
+  release: releaseName(release),
+  keys,
+});
+
+export function presentPlan({ refused, release, promotedFrom, ...preview }: PlanPreview): PlanBody {
+  return {
+    ...preview,
+    release: releaseName(release),
+    ...(promotedFrom === undefined ? {} : { promotedFrom: presentPromotedFrom(promotedFrom) }),
+    ...(refused === undefined ? {} : { refused: presentReason(refused) }),
+  };
+}
 
 export function presentReason(reason: Reason): ReasonBody {
   return {

@@ -1,11 +1,12 @@
-import type { EnvironmentState } from '../domain/environment-state.ts';
+import type { EnvironmentLock, EnvironmentState } from '../domain/environment-state.ts';
 import { stableRelease } from '../domain/environment-state.ts';
 import type { Release } from '../domain/release.ts';
 import type { EnvironmentKey, ReleaseId, WorkloadId } from '../domain/values.ts';
 import type { InstanceObservation } from '../ports/runtime.ts';
 import type { EnvironmentStatusBody, RolloutBody, ServiceStatusBody } from './contract.ts';
+import type { LockBody } from './contract/environments.ts';
 import { presentAccessories } from './present-accessories.ts';
-import { presentWeights, releaseName } from './present-rollout.ts';
+import { isoTime, presentWeights, releaseName } from './present-rollout.ts';
 
 /** A workload that shall run, and for which release. */
 export interface DeclaredWorkload {
@@ -54,9 +55,12 @@ export function presentEnvironment(facts: EnvironmentFacts): EnvironmentStatusBo
       new Map(facts.declared.flatMap((one) => (one.health ? [[one.workload, one.health] as const] : []))),
     ),
     ...(facts.limited === undefined || facts.limited === 0 ? {} : { limited: facts.limited }),
+    ...(environment.lock === undefined ? {} : { lock: presentLock(environment.lock) }),
     drift: facts.unseen === undefined ? driftOf(facts) : [`What runs cannot be seen: ${facts.unseen}`],
   };
 }
+
+export const presentLock = ({ owner, reason, since }: EnvironmentLock): LockBody => ({ owner, reason, since: isoTime(since) });
 
 /** Addresses of a release's routes; `*` is every host, shown as localhost. */
 export function urlsOf(release: Release | undefined, httpPort: number): readonly string[] {

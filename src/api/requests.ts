@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { SignalboxError } from '../domain/errors.ts';
 import type { AppName, EnvironmentName, RolloutId } from '../domain/values.ts';
 import { type OperationName, parameters } from './operations.ts';
+import { line } from './schema-environments.ts';
 
 /** What a request brings besides HTTP: whether it came in over the unix socket. */
 export interface ApiBindings extends HttpBindings {
@@ -51,6 +52,21 @@ export const rolloutOf = (call: Call): RolloutId => parameter(call, 'id') as Rol
 export const nameOf = (call: Call): z.output<(typeof parameters)['name']> => parameter(call, 'name');
 export const actOf = (call: Call): z.output<(typeof parameters)['act']> => parameter(call, 'act');
 export const verbOf = (call: Call): z.output<(typeof parameters)['verb']> => parameter(call, 'verb');
+
+/** Who asks, as they say: `by` for a command. @throws BAD_REQUEST for what is no percent-encoded line of at most 200 characters. */
+export function askerOf(call: Call): { readonly by?: string } {
+  const given = call.req.header('signalbox-by');
+  if (given === undefined || given === '') return {};
+  return { by: check(decoded(given), line('who asks', 200), 'The header signalbox-by') };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
 
 function parameter<Name extends keyof typeof parameters>(call: Call, name: Name): z.output<(typeof parameters)[Name]> {
   const schema: z.ZodType = parameters[name];

@@ -4,6 +4,7 @@ import type {
   AccessoryBody,
   DeployBody,
   DoctorBody,
+  EnvironmentBody,
   EnvironmentStatusBody,
   EventBody,
   ListBody,
@@ -21,6 +22,7 @@ import type {
   SteeredBody,
   TrafficBody,
 } from './contract.ts';
+import { declaredBody, forceWindow, lockBody, promotedFromBody } from './schema-environments.ts';
 
 /**
  * The contract's bodies as schemas: requests are checked with them, the OpenAPI description is printed from them, and tests hold
@@ -48,6 +50,7 @@ export const deployBody: z.ZodType<DeployBody> = z
       }),
     folderName: z.string({ error: 'a name' }).min(1).max(255),
     strategy: strategy.exactOptional(),
+    forceWindow: forceWindow.exactOptional(),
   })
   .meta({ id: 'Deploy' });
 
@@ -115,6 +118,7 @@ export const planBody: z.ZodType<PlanBody> = z
     operations: z.array(z.string()),
     notes: z.array(z.string()),
     memory: z.strictObject({ neededMb: megabytes, availableMb: megabytes, warmMb: megabytes }),
+    promotedFrom: promotedFromBody.exactOptional(),
     refused: reasonBody.exactOptional(),
   })
   .meta({ id: 'Plan' });
@@ -135,6 +139,7 @@ export const rolloutBody: z.ZodType<RolloutBody> = z
     phase: z.string(),
     ended: z.boolean(),
     live: z.boolean(),
+    promotedFrom: promotedFromBody.exactOptional(),
     reason: reasonBody.exactOptional(),
     weights,
     steps: z.array(
@@ -220,9 +225,14 @@ const environmentStatusBody: z.ZodType<EnvironmentStatusBody> = z
       }),
     ),
     limited: count.exactOptional(),
+    lock: lockBody.exactOptional(),
     drift: z.array(z.string()),
   })
   .meta({ id: 'EnvironmentStatus' });
+
+export const environmentBody: z.ZodType<EnvironmentBody> = z
+  .strictObject({ declared: declaredBody.nullable(), status: environmentStatusBody })
+  .meta({ id: 'Environment' });
 
 export const statusBody: z.ZodType<StatusBody> = z
   .strictObject({

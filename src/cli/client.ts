@@ -11,7 +11,8 @@ import { readServerEvents, type ServerEvent } from './server-events.ts';
 /** Calls of the API. All throw CONTROL_PLANE_UNREACHABLE, or RefusedError with the control plane's own words. */
 export interface ApiClient {
   get<Body>(path: string): Promise<Body>;
-  post<Body>(path: string, body: unknown): Promise<Body>;
+  /** `by`: who asks, for locks of environments. */
+  post<Body>(path: string, body: unknown, options?: { readonly by?: string | undefined }): Promise<Body>;
   upload<Body>(path: string, file: string): Promise<Body>;
   /** Ends when the server ends the stream; throws CONTROL_PLANE_UNREACHABLE when it breaks. */
   events(path: string, options?: { readonly lastEventId?: string; readonly signal?: AbortSignal }): AsyncIterable<ServerEvent>;
@@ -73,11 +74,14 @@ export function openClient(address: ApiAddress): ApiClient {
 
   return {
     get: async (path) => receive(await open('GET', path, { silence: answerMs })),
-    post: async (path, body) =>
+    post: async (path, body, { by } = {}) =>
       receive(
         await open('POST', path, {
           body: JSON.stringify(body),
-          headers: { 'content-type': 'application/json' },
+          headers: {
+            'content-type': 'application/json',
+            ...(by === undefined ? {} : { 'signalbox-by': encodeURIComponent(by) }),
+          },
           silence: answerMs,
         }),
       ),

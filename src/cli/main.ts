@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
-import { buildProgram, type RunVerb } from './program.ts';
+import { buildProgram } from './program.ts';
+import type { RunVerb } from './program-verb.ts';
 
 /** The entry of the command line: understands it, runs the verb, maps what went wrong to words and an exit code. */
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };

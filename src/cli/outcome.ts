@@ -19,6 +19,7 @@ export interface Outcome {
   readonly switchMs: number | null;
   readonly restoreMs: number | null;
   readonly requests: RolloutBody['requests'];
+  readonly promotedFrom?: RolloutBody['promotedFrom'] & object;
   readonly reason?: RolloutBody['reason'] & object;
   readonly steps: RolloutBody['steps'];
   /** It was no longer waited for. */
@@ -41,6 +42,7 @@ export function outcomeOf(body: RolloutBody, detached = false): Outcome {
     switchMs,
     restoreMs,
     requests,
+    ...(body.promotedFrom === undefined ? {} : { promotedFrom: body.promotedFrom }),
     ...(reason === undefined ? {} : { reason }),
     steps,
     ...(detached ? { detached } : {}),

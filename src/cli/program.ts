@@ -1,9 +1,8 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { DevVerbOptions } from './dev.ts';
-import type { CommonOptions, Invocation } from './invocation.ts';
-
-/** Runs a verb once the command line is understood; everything heavy is loaded only then. */
-export type RunVerb = (options: CommonOptions, verb: (invocation: Invocation) => Promise<number>) => Promise<void>;
+import type { CommonOptions } from './invocation.ts';
+import { addEnvironmentVerbs, owner, promotion } from './program-environments.ts';
+import type { RunVerb } from './program-verb.ts';
 
 type Options = CommonOptions & Record<string, never>;
 
@@ -82,13 +81,14 @@ export function buildProgram(version: string, run: RunVerb): Command {
         options: Options & { check?: boolean; list?: boolean; force?: boolean },
       ) => run(options, async (to) => (await import('./generate.ts')).generate(to, { what, folder }, options)),
     );
-  source(verb('plan', 'print what a deploy would do, and change nothing', 'signalbox plan')).action(
+  promotion(source(verb('plan', 'print what a deploy would do, and change nothing', 'signalbox plan'))).action(
     (folder: string | undefined, options: Options & SourceOptions) =>
       run(options, async (to) => (await import('./plan.ts')).plan(to, folder, options)),
   );
-  waiting(source(verb('deploy', 'send the source, build, release and roll out', 'signalbox deploy --strategy canary'))).action(
-    (folder: string | undefined, options: Options & SourceOptions & WaitOptions) =>
-      run(options, async (to) => (await import('./deploy.ts')).deploy(to, folder, options)),
+  promotion(
+    waiting(source(verb('deploy', 'send the source, build, release and roll out', 'signalbox deploy --strategy canary'))),
+  ).action((folder: string | undefined, options: Options & SourceOptions & WaitOptions) =>
+    run(options, async (to) => (await import('./deploy.ts')).deploy(to, folder, options)),
   );
   waiting(verb('rollback', 'go back to an earlier release', 'signalbox rollback --to v3'))
     .option('--to <release>', 'release to go to; default: the last proven one')
@@ -102,9 +102,9 @@ export function buildProgram(version: string, run: RunVerb): Command {
     pause: 'halt the clock of the running rollout',
     resume: 'let a paused or held rollout go on',
   } as const))
-    verb(name, summary, `signalbox ${name}`)
+    owner(verb(name, summary, `signalbox ${name}`))
       .option('--rollout <id>', 'which rollout; default: the running one')
-      .action((options: Options & { rollout?: string }) =>
+      .action((options: Options & { rollout?: string; owner?: string }) =>
         run(options, async (to) =>
           (await import('./steer.ts')).steer(to, name as 'promote' | 'abort' | 'pause' | 'resume', options),
         ),
@@ -125,7 +125,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
         options: Options & { yes?: boolean; deleteData?: boolean },
       ) => run(options, async (to) => (await import('./accessories.ts')).accessories(to, { act, name }, options)),
     );
-  verb('traffic', 'hold, refuse or serve the requests of an app', 'signalbox traffic stop --message "Back at noon"')
+  owner(verb('traffic', 'hold, refuse or serve the requests of an app', 'signalbox traffic stop --message "Back at noon"'))
     .addArgument(
       new Argument('<kind>', 'hold: pause them in a bounded queue; stop: answer 503; open: serve').choices([
         'hold',
@@ -134,9 +134,10 @@ export function buildProgram(version: string, run: RunVerb): Command {
       ]),
     )
     .option('--message <text>', 'shown to people meanwhile')
-    .action((kind: 'hold' | 'stop' | 'open', options: Options & { message?: string }) =>
+    .action((kind: 'hold' | 'stop' | 'open', options: Options & { message?: string; owner?: string }) =>
       run(options, async (to) => (await import('./traffic.ts')).traffic(to, kind, options)),
     );
+  addEnvironmentVerbs(verb, run);
   verb('status', 'show what runs, and what does not run as declared', 'signalbox status').action((options: Options) =>
     run(options, async (to) => (await import('./status.ts')).status(to)),
   );

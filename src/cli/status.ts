@@ -1,6 +1,7 @@
 import type { CertificatesBody, EnvironmentStatusBody, StatusBody } from '../api/contract.ts';
 import { describeAccessories } from './accessories.ts';
 import { warnOfCertificates } from './describe-certificates.ts';
+import { lockLine } from './describe-environments.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import { percent, plain, restarts, table } from './format.ts';
 import type { Invocation } from './invocation.ts';
@@ -70,6 +71,7 @@ function describeEnvironment(one: EnvironmentStatusBody, paint: Paint): readonly
   const { rollout } = one;
   return [
     `${paint.bold(`${one.app}/${one.environment}`)}  ${one.release ?? 'no release yet'}${proof}${split}${mode}`,
+    ...(one.lock === undefined ? [] : [paint.yellow(`  ${lockLine(one.lock, Date.now())}`)]),
     ...one.urls.map((url) => `  ${paint.cyan(url)}`),
     ...table(rows),
     ...describeAccessories(one.accessories, paint, width),

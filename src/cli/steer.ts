@@ -1,6 +1,7 @@
 import type { SteeredBody } from '../api/contract.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import type { Invocation } from './invocation.ts';
+import { whoAsks } from './owner.ts';
 import { environmentPath } from './paths.ts';
 import { whichApp } from './which-app.ts';
 
@@ -15,7 +16,7 @@ const said = {
 export async function steer(
   invocation: Invocation,
   verb: keyof typeof said,
-  options: { readonly rollout?: string },
+  options: { readonly rollout?: string; readonly owner?: string },
 ): Promise<ExitCode> {
   const { terminal, environment } = invocation;
   const api = await invocation.api();
@@ -23,7 +24,7 @@ export async function steer(
     options.rollout === undefined
       ? `${environmentPath(await whichApp(invocation), environment)}/rollout/${verb}`
       : `/v1/rollouts/${encodeURIComponent(options.rollout)}/${verb}`;
-  const { rolloutId } = await api.post<SteeredBody>(path, {});
+  const { rolloutId } = await api.post<SteeredBody>(path, {}, { by: await whoAsks(invocation, options.owner) });
   terminal.result({ rolloutId, verb });
   terminal.say(`Rollout ${rolloutId} ${said[verb]}.`);
   return exitCodes.done;

@@ -6,8 +6,10 @@ import { isPassing, patiently } from './patience.ts';
 export interface RolloutRequest {
   /** Of the environment. */
   readonly path: string;
-  readonly collection: 'deploys' | 'rollbacks';
+  readonly collection: 'deploys' | 'rollbacks' | 'promotions';
   readonly body: unknown;
+  /** Who asks. */
+  readonly by?: string;
   /** Tells a rollout of this request from others. */
   readonly isOurs: (rollout: RolloutBody) => boolean;
 }
@@ -16,7 +18,10 @@ export interface RolloutRequest {
  * Asks for a rollout exactly once, though the control plane may die between deciding and answering: then the newest rollouts tell
  * whether it had decided. @throws CONTROL_PLANE_UNREACHABLE at once when it was not there to begin with.
  */
-export async function submitRollout(api: ApiClient, { path, collection, body, isOurs }: RolloutRequest): Promise<AcceptedBody> {
+export async function submitRollout(
+  api: ApiClient,
+  { path, collection, body, by, isOurs }: RolloutRequest,
+): Promise<AcceptedBody> {
   const newest = async (): Promise<readonly RolloutBody[]> => {
     try {
       return (await api.get<ListBody<RolloutBody>>(`${path}/rollouts?limit=20`)).items;
@@ -26,7 +31,7 @@ export async function submitRollout(api: ApiClient, { path, collection, body, is
     }
   };
   const before = new Set((await newest()).map((rollout) => rollout.id));
-  const ask = (): Promise<AcceptedBody> => api.post<AcceptedBody>(`${path}/${collection}`, body);
+  const ask = (): Promise<AcceptedBody> => api.post<AcceptedBody>(`${path}/${collection}`, body, { by });
   try {
     return await ask();
   } catch (error) {

@@ -18,6 +18,7 @@ export interface SourceChoice {
   /** Also a branch that lacks commits of the one it follows. */
   readonly diverged?: boolean;
   readonly strategy?: DeployBody['strategy'] & string;
+  readonly forceWindow?: string;
 }
 
 /** Sends the source of a folder and returns what a plan or deploy of it has to say. @throws NO_SOURCE, NO_APP_HERE, SOURCE_DIVERGED */
@@ -30,7 +31,7 @@ export async function submitSource(
   const folder = await whichFolder(invocation, choice.folder);
   const name =
     choice.folder !== undefined && given !== undefined && !/[/.]/.test(given) ? given : await nameIn(folder, variables);
-  const { ref, dirty = false, diverged = false, strategy } = choice;
+  const { ref, dirty = false, diverged = false, strategy, forceWindow } = choice;
   const tracked = dirty || diverged ? undefined : await trackedBranch(folder, ref ?? 'HEAD', variables);
   if (tracked !== undefined) refuseDiverged(tracked);
   const request = { folder, dirty, environment: variables, ...(ref === undefined ? {} : { ref }) };
@@ -62,6 +63,7 @@ export async function submitSource(
     folder: '.',
     folderName: source.folderName,
     ...(strategy === undefined ? {} : { strategy }),
+    ...(forceWindow === undefined ? {} : { forceWindow }),
   };
   return { app: name as AppName, body, subject: received.subject };
 }

@@ -1,6 +1,7 @@
 import type { TrafficBody } from '../api/contract.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import type { Invocation } from './invocation.ts';
+import { whoAsks } from './owner.ts';
 import { environmentPath } from './paths.ts';
 import { whichApp } from './which-app.ts';
 
@@ -13,12 +14,13 @@ const said = {
 export async function traffic(
   invocation: Invocation,
   kind: TrafficBody['kind'],
-  options: { readonly message?: string },
+  options: { readonly message?: string; readonly owner?: string },
 ): Promise<ExitCode> {
   const { terminal, environment } = invocation;
   const app = await whichApp(invocation);
   const body: TrafficBody = { kind, ...(options.message === undefined ? {} : { message: options.message }) };
-  await (await invocation.api()).post(`${environmentPath(app, environment)}/traffic`, body);
+  const by = await whoAsks(invocation, options.owner);
+  await (await invocation.api()).post(`${environmentPath(app, environment)}/traffic`, body, { by });
   terminal.result({ app, environment, traffic: kind });
   terminal.say(`${app}/${environment}: ${said[kind]}`);
   return exitCodes.done;

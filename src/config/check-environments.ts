@@ -4,6 +4,7 @@ import type { EnvironmentName } from '../domain/values.ts';
 import { nearest } from './nearest.ts';
 import { checkReferences, type Report } from './references.ts';
 import type { AppFile } from './schema.ts';
+import { checkSchedule } from './schema-environments.ts';
 
 const production = 'production' as EnvironmentName;
 
@@ -13,6 +14,7 @@ export function checkEnvironments(file: AppFile, spec: AppSpec, report: Report):
   for (const [environment, given] of Object.entries(file.environments)) {
     const base = ['environments', environment];
     checkReferences(given.env, [...base, 'env'], spec, report);
+    checkSchedule(given, base, report);
     for (const name of Object.keys(given.hosts)) {
       const service = Object.hasOwn(spec.services, name) ? spec.services[name] : undefined;
       if (service === undefined) report([...base, 'hosts', name], `there is no service ${name}`, nearest(name, names));

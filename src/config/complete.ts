@@ -17,6 +17,7 @@ import { joinPath, repositoryPath } from './repository-path.ts';
 import { type AppFile, healthSchema, routeSchema, type ServiceFile, type StrategyFile, strategySchema } from './schema.ts';
 import { completeAccessories, completeAccessoryChanges } from './schema-accessories.ts';
 import { completeDev, completeRequires } from './schema-dev.ts';
+import { completeSchedule } from './schema-environments.ts';
 import { toolchainOf } from './toolchain.ts';
 
 /** What the file alone cannot say. */
@@ -57,6 +58,7 @@ export function complete(file: AppFile, facts: CompletionFacts): AppSpec {
           env: texts(given?.env ?? {}),
           ...completeAccessoryChanges(given?.accessories ?? {}),
           ...(given?.strategy === undefined ? {} : { strategy: completeStrategy(given.strategy) }),
+          ...completeSchedule(given),
         },
       ]),
     ),

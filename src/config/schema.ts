@@ -5,6 +5,7 @@ import { accessoriesKey, accessoryChangesKey } from './schema-accessories.ts';
 import { devKey, requiresKey } from './schema-dev.ts';
 import { dockerKeys } from './schema-docker.ts';
 import { edgeKey } from './schema-edge.ts';
+import { scheduleKeys } from './schema-environments.ts';
 
 /**
  * signalbox.yaml, each key once: type, default, unit and sentence. The published JSON Schema, the checks and the defaults all come from here.
@@ -328,8 +329,9 @@ const environmentSchema = z
       env: variables().default({}).meta({ description: 'Run-time variables added to every service.' }),
       accessories: accessoryChangesKey(name),
       strategy: strategyOrName().optional().meta({ description: 'In place of the app’s strategy.' }),
+      ...scheduleKeys,
     },
-    { error: 'an environment: { hosts, replicas, env, accessories, strategy }' },
+    { error: 'an environment: { hosts, replicas, env, accessories, strategy, windows, freezes }' },
   )
   .meta({ id: 'environment' });
 

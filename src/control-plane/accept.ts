@@ -2,7 +2,7 @@ import { activePhase, desiredWorkloads, releasesNeeded } from '../domain/desired
 import { type EnvironmentState, newEnvironment, stableRelease } from '../domain/environment-state.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import { allocateLinks } from '../domain/links.ts';
-import { type Release, type ReleasedService, sameContent } from '../domain/release.ts';
+import { type PromotedFrom, type Release, type ReleasedService, sameContent } from '../domain/release.ts';
 import { planRollout, type RolloutPlan } from '../domain/rollout/plan.ts';
 import type { RolloutKind } from '../domain/rollout/plan.ts';
 import { newRollout } from '../domain/rollout/transition.ts';
@@ -14,10 +14,12 @@ import {
   releaseId,
   type RolloutId,
 } from '../domain/values.ts';
+import type { Closure } from '../domain/windows.ts';
 import type { Clock, Ids } from '../ports/clock.ts';
 import type { Frozen } from '../ports/freezer.ts';
 import { type Accessories, accessoryNotes, withMissing } from './accessories.ts';
 import type { Addresses } from './addresses.ts';
+import { admit, windowForced } from './admit.ts';
 import type { Accepted, DeployRequest, HealthMonitor } from './commands.ts';
 import type { Controller, Happened } from './controller.ts';
 import { type Draft, type Plant, revise } from './plant.ts';
@@ -26,12 +28,19 @@ import { type Draft, type Plant, revise } from './plant.ts';
 export interface Acceptance {
   /** The release and plan a deploy would get as things stand. @throws ROUTE_TAKEN, ACCESSORY_UNAVAILABLE */
   preview(
-    request: DeployRequest,
+    request: PlacedRequest,
     frozen: Frozen,
   ): { readonly release: Release; readonly plan: RolloutPlan; readonly live: Release | null };
-  deploy(request: DeployRequest, frozen: Frozen): Promise<Accepted>;
+  /** Whether lock and windows let it through. @throws ENVIRONMENT_LOCKED, DEPLOY_WINDOW_CLOSED */
+  admit(request: PlacedRequest, frozen: Frozen): void;
+  deploy(request: PlacedRequest, frozen: Frozen): Promise<Accepted>;
   /** @throws SAME_RELEASE, ROUTE_TAKEN */
   rollback(release: Release): Promise<Accepted>;
+}
+
+/** A request with what was found out about where its builds come from. */
+export interface PlacedRequest extends DeployRequest {
+  readonly promotedFrom?: PromotedFrom;
 }
 
 export interface AcceptancePorts {
@@ -52,7 +61,13 @@ export function createAcceptance(ports: AcceptancePorts): Acceptance {
     return plant.environment(key) ?? newEnvironment({ ...request, candidateToken: ids.secret() });
   }
 
-  function preview(request: DeployRequest, frozen: Frozen) {
+  /** The rules of what is live count, too: a source from before a freeze does not know of it. */
+  function admitted(request: PlacedRequest, frozen: Frozen): Closure | null {
+    const environment = environmentOf(request);
+    return admit(environment, { request, schedules: [frozen.schedule, liveOf(environment)?.schedule], now: clock.wall() });
+  }
+
+  function preview(request: PlacedRequest, frozen: Frozen) {
     const environment = environmentOf(request);
     refuseTakenRoutes(plant, environment.key, frozen.services);
     const release = releaseOf(request, frozen, environment.nextRelease, clock);
@@ -99,6 +114,7 @@ export function createAcceptance(ports: AcceptancePorts): Acceptance {
     environment: EnvironmentState;
     plan: RolloutPlan;
     draft: Draft;
+    by?: string | undefined;
   }): Promise<{ draft: Draft; result: Accepted }> {
     const { kind, release, environment, plan } = what;
     const id = ids.next() as RolloutId;
@@ -109,7 +125,13 @@ export function createAcceptance(ports: AcceptancePorts): Acceptance {
       app: environment.app,
       environment: environment.environment,
       rollout: id,
-      body: { release: release.id, sha: release.sha, subject: release.subject },
+      body: {
+        release: release.id,
+        sha: release.sha,
+        subject: release.subject,
+        ...(kind === 'rollback' || release.promotedFrom === undefined ? {} : { promotedFrom: release.promotedFrom }),
+        ...(what.by === undefined ? {} : { by: what.by }),
+      },
     };
     const linked = {
       ...environment,
@@ -145,14 +167,18 @@ export function createAcceptance(ports: AcceptancePorts): Acceptance {
 
   return {
     preview,
+    admit: (request, frozen) => void admitted(request, frozen),
     deploy: (request, frozen) =>
       plant.decide(async () => {
+        const forced = admitted(request, frozen);
         const { release, plan } = preview(request, frozen);
         const before = environmentOf(request);
         const next = { nextRelease: before.nextRelease + 1 };
         const environment = plant.environment(before.key) ? revise(before, next) : { ...before, ...next };
         const app = { name: request.app, createdAt: clock.wall() };
-        return queue({ kind: 'deploy', release, environment, plan, draft: { apps: [app], releases: [release] } });
+        const events = forced === null ? [] : [windowForced(request, { release: release.id, closure: forced, at: clock.wall() })];
+        const draft = { apps: [app], releases: [release], events };
+        return queue({ kind: 'deploy', release, environment, plan, draft, by: request.by });
       }),
     rollback: (release) =>
       plant.decide(async () => {
@@ -169,7 +195,7 @@ export function createAcceptance(ports: AcceptancePorts): Acceptance {
   };
 }
 
-function releaseOf(request: DeployRequest, frozen: Frozen, number: number, clock: Clock): Release {
+function releaseOf(request: PlacedRequest, frozen: Frozen, number: number, clock: Clock): Release {
   const { strategy } = frozen;
   const onlyStatic = frozen.services.every((s) => s.workload.kind === 'static');
   return {
@@ -183,6 +209,9 @@ function releaseOf(request: DeployRequest, frozen: Frozen, number: number, clock
     services: frozen.services,
     ...(frozen.accessories === undefined || frozen.accessories.length === 0 ? {} : { accessories: frozen.accessories }),
     smoke: frozen.smoke,
+    ...(frozen.schedule === undefined ? {} : { schedule: frozen.schedule }),
+    ...(request.folder === '.' ? {} : { folder: request.folder }),
+    ...(request.promotedFrom === undefined ? {} : { promotedFrom: request.promotedFrom }),
     strategy: { ...strategy, type: onlyStatic && strategy.type !== 'canary' ? 'static' : (request.strategy ?? strategy.type) },
     createdAt: clock.wall(),
   };

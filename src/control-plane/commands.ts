@@ -1,7 +1,8 @@
 import type { RolloutKind } from '../domain/rollout/plan.ts';
 import type { Reason } from '../domain/rollout/state.ts';
 import type { AppName, EnvironmentName, Millis, ReleaseId, RolloutId, WorkloadId } from '../domain/values.ts';
-import type { Workload } from '../domain/release.ts';
+import type { EnvironmentLock } from '../domain/environment-state.ts';
+import type { PromotedFrom, Workload } from '../domain/release.ts';
 import type { Endpoint } from '../domain/route-table.ts';
 import type { SourceVersion } from '../ports/source.ts';
 
@@ -11,27 +12,47 @@ export interface Commands {
   receiveSource(request: { readonly app: AppName; readonly file: string; readonly ref: string }): Promise<SourceVersion>;
   /**
    * Freezes a release and queues its rollout; returns before anything is built.
-   * @throws CONFIG_INVALID, UNKNOWN_ENVIRONMENT, UNKNOWN_SOURCE, ROUTE_TAKEN, NOT_ENOUGH_MEMORY.
+   * @throws CONFIG_INVALID, UNKNOWN_ENVIRONMENT, UNKNOWN_SOURCE, ROUTE_TAKEN, NOT_ENOUGH_MEMORY, ENVIRONMENT_LOCKED,
+   *   DEPLOY_WINDOW_CLOSED.
    */
   deploy(request: DeployRequest): Promise<Accepted>;
   /** What `deploy` would do; changes nothing. */
   plan(request: DeployRequest): Promise<PlanPreview>;
+  /**
+   * Deploys what another environment has tested, as it was built there: nothing is built.
+   * @throws NOT_FOUND, NO_KEPT_RELEASE, PROMOTION_UNPROVEN (without force), PROMOTION_CHANGED, ARTIFACT_MISSING, and what `deploy` throws.
+   */
+  deployFrom(request: PromotionRequest): Promise<Accepted>;
+  /** What `deployFrom` would do; changes nothing. */
+  planFrom(request: PromotionRequest): Promise<PlanPreview>;
   /** @throws NO_KEPT_RELEASE, MIGRATIONS_CHANGED (without force), SAME_RELEASE, ROUTE_TAKEN. */
   rollback(request: RollbackRequest): Promise<Accepted>;
   /**
    * promote: skip the remaining steps; abort: undo; pause: halt the clock; resume: go on. Pause and abort are idempotent.
-   * @throws NO_ACTIVE_ROLLOUT for an unknown or finished one.
+   * @throws NO_ACTIVE_ROLLOUT for an unknown or finished one; promote and resume: ENVIRONMENT_LOCKED.
    */
   steer(request: {
     readonly target: SteerTarget;
     readonly verb: 'promote' | 'abort' | 'pause' | 'resume';
+    readonly by?: string;
   }): Promise<{ readonly rolloutId: RolloutId }>;
+  /** @throws NOT_FOUND, ENVIRONMENT_LOCKED. */
   traffic(request: {
     readonly app: AppName;
     readonly environment: EnvironmentName;
     readonly kind: 'open' | 'hold' | 'stop';
     readonly message?: string;
+    readonly by?: string;
   }): Promise<void>;
+  /** Keeps the changes of others away. @throws NOT_FOUND, ENVIRONMENT_LOCKED by somebody else. */
+  lock(request: LockRequest): Promise<EnvironmentLock>;
+  /** The lock that was taken away; null: there was none. @throws NOT_FOUND, ENVIRONMENT_LOCKED by somebody else (without force). */
+  unlock(request: UnlockRequest): Promise<EnvironmentLock | null>;
+  /**
+   * Has what runs follow what the release with traffic declares: accessories that differ are applied, what is missing is started, what
+   * nothing declares is stopped. Returns when that is decided. @throws NOT_FOUND, ENVIRONMENT_LOCKED, ACCESSORY_CHANGED.
+   */
+  sync(request: SyncRequest): Promise<{ readonly applied: readonly string[] }>;
   /**
    * restart: stop it and have it started again; apply: the same with what the release with traffic declares; remove: end it.
    * @throws NOT_FOUND, ACCESSORY_CHANGED, ACCESSORY_UNAVAILABLE, ACCESSORY_IN_USE.
@@ -62,6 +83,40 @@ export interface DeployRequest {
   readonly folderName: string;
   /** Overrides the configured type (steps and bake stay). */
   readonly strategy?: 'blue-green' | 'rolling' | 'canary';
+  /** Who asks, as they say; only a lock looks at it. Undefined: nobody said. */
+  readonly by?: string;
+  /** Goes through although no window is open, for this reason. */
+  readonly forceWindow?: string;
+}
+
+export interface PromotionRequest extends Pick<DeployRequest, 'app' | 'environment' | 'strategy' | 'by' | 'forceWindow'> {
+  /** Environment that has tested it. */
+  readonly from: EnvironmentName;
+  /** Number of the release there; default: the one with all traffic, which has to be proven. */
+  readonly release?: number;
+  /** Also what has not proven itself. */
+  readonly force: boolean;
+}
+
+export interface LockRequest {
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  readonly owner: string;
+  readonly reason: string;
+}
+
+export interface UnlockRequest {
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  readonly by?: string;
+  /** Also a lock of somebody else. */
+  readonly force: boolean;
+}
+
+export interface SyncRequest {
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+  readonly by?: string;
 }
 
 export interface RollbackRequest {
@@ -84,6 +139,7 @@ export interface PlanPreview {
   readonly notes: readonly string[];
   /** MiB; null when unknown. */
   readonly memory: { readonly neededMb: number | null; readonly availableMb: number | null; readonly warmMb: number | null };
+  readonly promotedFrom?: PromotedFrom;
   /** Set when a deploy would be refused as things stand. */
   readonly refused?: Reason;
 }

@@ -21,6 +21,7 @@ import { createAddresses } from './addresses.ts';
 import type { Commands, Feed, HealthMonitor } from './commands.ts';
 import { createController } from './controller.ts';
 import { createCommands } from './create-commands.ts';
+import { createEnvironmentCommands } from './environment-commands.ts';
 import { createExecutor } from './executor.ts';
 import { createHousekeeping, type Retention } from './housekeeping.ts';
 import { createInstanceNotes } from './instance-notes.ts';
@@ -226,6 +227,15 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     cancelFeed = clock.after(feedEvery, feedAgain);
   }
 
+  const accessoryCommand = createAccessoryCommands({
+    plant,
+    host: runtime,
+    accessories,
+    passwords: ports.accessories.passwords,
+    clock,
+    kick: () => reconciler.kick(),
+  });
+
   return {
     commands: createCommands({
       plant,
@@ -238,14 +248,8 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
       builder: ports.builder,
       clock,
       memory: { runtime, available: ports.availableMemory },
-      accessory: createAccessoryCommands({
-        plant,
-        host: runtime,
-        accessories,
-        passwords: ports.accessories.passwords,
-        clock,
-        kick: () => reconciler.kick(),
-      }),
+      environments: createEnvironmentCommands({ plant, clock, accessory: accessoryCommand, kick: () => reconciler.kick() }),
+      accessory: accessoryCommand,
     }),
     feed: {
       onRollout: (tell) => {

@@ -1,21 +1,25 @@
 import { desiredWorkloads } from '../domain/desired.ts';
 import { stableRelease } from '../domain/environment-state.ts';
 import { SignalboxError } from '../domain/errors.ts';
+import { refuseLocked } from '../domain/lock.ts';
 import type { Release } from '../domain/release.ts';
 import { describePlan } from '../domain/rollout/plan.ts';
 import type { RolloutEvent } from '../domain/rollout/events.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
-import { environmentKey, millis, type ReleaseId, releaseId } from '../domain/values.ts';
+import { environmentKey, millis, releaseId } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Freezer } from '../ports/freezer.ts';
+import type { Freezer, Frozen } from '../ports/freezer.ts';
 import type { Source } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
-import { type Acceptance, isWayBack } from './accept.ts';
-import type { Commands, DeployRequest, RollbackRequest, SteerTarget } from './commands.ts';
+import { type Acceptance, isWayBack, type PlacedRequest } from './accept.ts';
+import type { Accepted, Commands, DeployRequest, PlanPreview, RollbackRequest, SteerTarget } from './commands.ts';
 import type { Controller } from './controller.ts';
+import type { EnvironmentCommands } from './environment-commands.ts';
+import { goodOnes, lookBack } from './good-releases.ts';
 import { type MemoryView, memoryNeeds, refuseWithoutMemory } from './memory.ts';
 import { type Plant, revise } from './plant.ts';
+import { createPromotion } from './promotion.ts';
 import type { Publisher } from './publisher.ts';
 
 export interface CommandPorts {
@@ -30,17 +34,44 @@ export interface CommandPorts {
   readonly clock: Clock;
   readonly memory: MemoryView;
   readonly accessory: Commands['accessory'];
+  readonly environments: EnvironmentCommands;
 }
 
-/** Rollouts looked through for the last good release. */
-const lookBack = 100;
 /** How long whoever asks for another traffic mode waits for the proxy. */
 const publishPatience = millis(15_000);
 
 export function createCommands(ports: CommandPorts): Commands {
   const { plant, controller, acceptance, publisher, store, source, freezer, builder, clock } = ports;
 
-  const freeze = (request: DeployRequest) => freezer.freeze(request);
+  const freeze = async (request: DeployRequest) => ({ request, frozen: await freezer.freeze(request) });
+  const promotion = createPromotion({ plant, store, freezer, builder });
+
+  async function deploy({ request, frozen }: Prepared): Promise<Accepted> {
+    acceptance.admit(request, frozen);
+    const { release, live, plan } = acceptance.preview(request, frozen);
+    refuseWithoutMemory(await memoryNeeds(ports.memory, { release, live, plan }), plan.warm);
+    return acceptance.deploy(request, frozen);
+  }
+
+  async function plan({ request, frozen }: Prepared): Promise<PlanPreview> {
+    const { release, live, plan: planned } = acceptance.preview(request, frozen);
+    const memory = await memoryNeeds(ports.memory, { release, live, plan: planned });
+    const preview = {
+      release: release.id,
+      operations: describePlan(planned),
+      notes: planned.notes,
+      memory,
+      ...(planned.promotedFrom === undefined ? {} : { promotedFrom: planned.promotedFrom }),
+    };
+    try {
+      acceptance.admit(request, frozen);
+      refuseWithoutMemory(memory, planned.warm);
+      return preview;
+    } catch (error) {
+      if (!(error instanceof SignalboxError)) throw error;
+      return { ...preview, refused: { code: error.code, message: error.message } };
+    }
+  }
 
   async function wayBack(request: RollbackRequest): Promise<Release> {
     const key = environmentKey(request.app, request.environment);
@@ -119,42 +150,30 @@ export function createCommands(ports: CommandPorts): Commands {
 
   return {
     receiveSource: (request) => source.receive(request.app, request),
-    deploy: async (request) => {
-      const frozen = await freeze(request);
-      const { release, live, plan } = acceptance.preview(request, frozen);
-      refuseWithoutMemory(await memoryNeeds(ports.memory, { release, live, plan }), plan.warm);
-      return acceptance.deploy(request, frozen);
-    },
-    plan: async (request) => {
-      const frozen = await freeze(request);
-      const { release, live, plan } = acceptance.preview(request, frozen);
-      const memory = await memoryNeeds(ports.memory, { release, live, plan });
-      const preview = { release: release.id, operations: describePlan(plan), notes: plan.notes, memory };
-      try {
-        refuseWithoutMemory(memory, plan.warm);
-        return preview;
-      } catch (error) {
-        if (!(error instanceof SignalboxError)) throw error;
-        return { ...preview, refused: { code: error.code, message: error.message } };
-      }
-    },
+    deploy: async (request) => deploy(await freeze(request)),
+    plan: async (request) => plan(await freeze(request)),
+    deployFrom: async (request) => deploy(await promotion(request)),
+    planFrom: async (request) => plan(await promotion(request)),
     rollback: async (request) => {
       const release = await wayBack(request);
       await refuseUnkept(release);
       if (!request.force) await refuseChangedMigrations(release);
       return acceptance.rollback(release);
     },
-    steer: async ({ target: of, verb }) => {
+    steer: async ({ target: of, verb, by }) => {
       const rollout = target(of);
+      const environment = plant.environment(rollout.environment);
+      if (environment && movesOn.has(verb)) refuseLocked(environment, by ?? null, `To ${verb} its rollout`);
       const after = await controller.send(rollout.id, verbEvents[verb]);
       if (!after) throw new SignalboxError('NO_ACTIVE_ROLLOUT', `Rollout ${rollout.id} has just ended.`);
       return { rolloutId: rollout.id };
     },
-    traffic: async ({ app, environment: name, kind, message }) => {
+    traffic: async ({ app, environment: name, kind, message, by }) => {
       const key = environmentKey(app, name);
       await plant.decide(async () => {
         const environment = plant.environment(key);
         if (!environment) throw new SignalboxError('NOT_FOUND', `${key} has never been deployed.`);
+        refuseLocked(environment, by ?? null, 'The change of traffic');
         const traffic = { kind, ...(message === undefined ? {} : { message }) };
         const event = {
           type: `traffic.${kind}`,
@@ -168,19 +187,18 @@ export function createCommands(ports: CommandPorts): Commands {
       await servedSoon(key);
     },
     accessory: ports.accessory,
+    ...ports.environments,
   };
 }
 
-/** Releases that stood their bake and were not left by a rollback since, newest first. `rollouts`: newest first. */
-function goodOnes(rollouts: readonly Rollout[]): readonly ReleaseId[] {
-  const good: ReleaseId[] = [];
-  for (const { release, kind, phase } of [...rollouts].reverse()) {
-    if (phase !== 'succeeded') continue;
-    if (kind === 'rollback' && good.includes(release)) good.length = good.indexOf(release);
-    good.push(release);
-  }
-  return good.reverse();
+/** A request and what its source is frozen to. */
+interface Prepared {
+  readonly request: PlacedRequest;
+  readonly frozen: Frozen;
 }
+
+/** Verbs that bring traffic to a release. The others are safe, and wait for nobody. */
+const movesOn: ReadonlySet<string> = new Set(['promote', 'resume']);
 
 const verbEvents = {
   promote: { type: 'promoted' },

@@ -100,7 +100,7 @@ export function createExecutor(ports: ExecutorPorts): Executor {
 
   async function build(id: string, rollout: Rollout, release: Release, signal: AbortSignal): Promise<RolloutEvent> {
     const needed = release.services.filter((s) =>
-      rollout.plan.builds.some((b) => b.service === s.service && isAsked(rollout.kind, b)),
+      rollout.plan.builds.some((b) => b.service === s.service && isAsked(rollout.plan, b)),
     );
     const results = await Promise.all(
       needed.map(async (s) => ({

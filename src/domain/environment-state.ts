@@ -1,6 +1,6 @@
 import type { Arm } from './route-table.ts';
 import type { AccessorySpec } from './spec.ts';
-import type { AppName, EnvironmentKey, EnvironmentName, ReleaseId } from './values.ts';
+import type { AppName, EnvironmentKey, EnvironmentName, ReleaseId, WallTime } from './values.ts';
 
 /** Decisions about one environment: what shall run and who gets the traffic. The world is made to follow it. */
 export interface EnvironmentState {
@@ -23,8 +23,21 @@ export interface EnvironmentState {
    * Undefined: none.
    */
   readonly accessories?: Readonly<Record<string, AccessorySpec>>;
+  /** Who keeps the changes of others away. Undefined: nobody. */
+  readonly lock?: EnvironmentLock;
   /** Grows with each change. */
   readonly revision: number;
+}
+
+/**
+ * Keeps the deploys, promotions and traffic changes of others away from an environment. An agreement between people who trust each
+ * other, no permission: who somebody is, is what they say. Rollbacks and aborts pass.
+ */
+export interface EnvironmentLock {
+  /** A person and a machine as a rule: `Ana on laptop`. */
+  readonly owner: string;
+  readonly reason: string;
+  readonly since: WallTime;
 }
 
 /** The release with all traffic; null while it is split or there is none. */

@@ -2,6 +2,7 @@ import { type AccessorySpec, accessoryVariables } from './accessories.ts';
 import { SignalboxError } from './errors.ts';
 import type { AppSpec, RouteSpec, ServiceSpec, SmokeCheck, StrategySpec } from './spec.ts';
 import type { AppName, EnvironmentName } from './values.ts';
+import type { DeploySchedule } from './windows.ts';
 
 /** An app as it is in one environment: hosts, replicas, variables and strategy merged. */
 export interface EnvironmentView {
@@ -13,6 +14,8 @@ export interface EnvironmentView {
   readonly accessories: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
+  /** When deploys are let through. Undefined: always. */
+  readonly schedule?: DeploySchedule;
 }
 
 /**
@@ -53,6 +56,7 @@ export function resolveEnvironment(
       check.host === undefined ? check : { ...check, host: mapSmokeHost(spec, hostOf, check.host) },
     ),
     strategy: environment.strategy ?? spec.strategy,
+    ...(environment.schedule === undefined ? {} : { schedule: environment.schedule }),
   };
 }
 

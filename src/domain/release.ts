@@ -11,6 +11,7 @@ import type {
   StrategySpec,
 } from './spec.ts';
 import type { AppName, BuildKey, EnvironmentName, Millis, ReleaseId, ServiceName, WallTime, WorkloadId } from './values.ts';
+import type { DeploySchedule } from './windows.ts';
 
 /** Immutable build result of one service: a folder named by its build key. */
 export interface ArtifactRef {
@@ -118,7 +119,21 @@ export interface Release {
   readonly accessories?: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: FrozenStrategy;
+  /** When the environment takes the next deploys, as this source declares it. Undefined: always. */
+  readonly schedule?: DeploySchedule;
+  /** Folder of the app inside its repository. Undefined: its root. */
+  readonly folder?: string;
+  /** Tested elsewhere and taken over as it was. Undefined: made for this environment. */
+  readonly promotedFrom?: PromotedFrom;
   readonly createdAt: WallTime;
+}
+
+/** Where a release comes from that was not built for its environment. */
+export interface PromotedFrom {
+  readonly environment: EnvironmentName;
+  readonly release: ReleaseId;
+  /** Build key of each service, the same there and here. */
+  readonly keys: Readonly<Record<string, BuildKey>>;
 }
 
 export interface FrozenStrategy extends Omit<StrategySpec, 'type'> {

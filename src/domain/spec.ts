@@ -1,5 +1,6 @@
 import type { EdgeSpec } from './edge.ts';
 import type { AppName, EnvironmentName, Millis, ServiceName } from './values.ts';
+import type { DeploySchedule } from './windows.ts';
 
 /**
  * What a repository declares, after `config/` has parsed, checked and completed it (every default filled in).
@@ -191,6 +192,8 @@ export interface EnvironmentSpec {
   /** What is different here, by accessory. Undefined: nothing; each environment has accessories of its own anyway. */
   readonly accessories?: Readonly<Record<string, Partial<AccessorySpec>>>;
   readonly strategy?: StrategySpec;
+  /** When deploys are let through. Undefined: always. */
+  readonly schedule?: DeploySchedule;
 }
 
 /** What an app needs beside its services and does not make itself: a database, a cache, a mail catcher. */

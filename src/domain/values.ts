@@ -9,7 +9,10 @@ export type Millis = Branded<number, 'Millis'>;
  * jumps with the wall clock, so deadlines and bakes measure time in which somebody was watching.
  */
 export type Instant = Branded<number, 'Instant'>;
-/** Wall-clock time for people, milliseconds since 1970 UTC. Never compared to decide anything. */
+/**
+ * Wall-clock time for people, milliseconds since 1970 UTC. Never compared to decide anything, but for the windows of deploys, which are
+ * times of people's clocks.
+ */
 export type WallTime = Branded<number, 'WallTime'>;
 
 export type AppName = Branded<string, 'AppName'>;

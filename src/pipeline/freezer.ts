@@ -47,6 +47,7 @@ export function createFreezer({ source, builder, loadSpec, versions, images }: F
         ...(view.accessories.length === 0 ? {} : { accessories: view.accessories }),
         smoke: view.smoke,
         strategy: view.strategy,
+        ...(view.schedule === undefined ? {} : { schedule: view.schedule }),
         subject: version.subject,
         cached,
         notes: [...notes, ...(facts.notes ?? []), ...overlaps(services)],

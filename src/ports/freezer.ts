@@ -2,6 +2,7 @@ import type { AccessorySpec } from '../domain/accessories.ts';
 import type { ReleasedService } from '../domain/release.ts';
 import type { SmokeCheck, StrategySpec } from '../domain/spec.ts';
 import type { AppName, BuildKey, EnvironmentName } from '../domain/values.ts';
+import type { DeploySchedule } from '../domain/windows.ts';
 
 /** Reads what a source version declares and freezes it: the same input gives the same workloads. */
 export interface Freezer {
@@ -24,6 +25,8 @@ export interface Frozen {
   readonly accessories?: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
+  /** When the environment takes deploys. Undefined: always. */
+  readonly schedule?: DeploySchedule;
   readonly subject: string;
   /** Keys whose artifacts are there already. */
   readonly cached: ReadonlySet<BuildKey>;

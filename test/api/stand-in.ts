@@ -135,6 +135,32 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       record('accessory', request);
       await options.commands?.accessory?.(request);
     },
+    async deployFrom(request) {
+      record('deployFrom', request);
+      return (
+        options.commands?.deployFrom?.(request) ??
+        accept((await store.releases(shopProduction, { limit: 100 })).length + 1, 'deploy')
+      );
+    },
+    async planFrom(request) {
+      record('planFrom', request);
+      return (
+        options.commands?.planFrom?.(request) ?? commands.plan({ ...request, sha: '', dirty: false, folder: '.', folderName: '' })
+      );
+    },
+    async lock(request) {
+      record('lock', request);
+      const { owner, reason } = request;
+      return options.commands?.lock?.(request) ?? { owner, reason, since: newYear };
+    },
+    async unlock(request) {
+      record('unlock', request);
+      return options.commands?.unlock?.(request) ?? null;
+    },
+    async sync(request) {
+      record('sync', request);
+      return options.commands?.sync?.(request) ?? { applied: [] };
+    },
   };
   const listen = (port: number): Promise<Api> =>
     startApi({

@@ -51,7 +51,7 @@ export class Installation {
   life = new Life();
   /** How the next control planes are interfered with. */
   interfere: Life['interfere'] = () => undefined;
-  readonly #drawings = new Drawings(this.workshop.artifacts);
+  readonly drawings = new Drawings(this.workshop.artifacts);
   readonly #ids = countedIds();
   #plane: ControlPlane | null = null;
   #shas = 0;
@@ -75,9 +75,9 @@ export class Installation {
       store: mortal('store', store, life),
       runtime,
       dataPlane: mortal('dataPlane', this.dataPlane.port(), life, ['candidate', 'stats']),
-      source: this.#drawings.source(),
+      source: this.drawings.source(),
       builder: mortal('builder', this.workshop.port(), life),
-      freezer: this.#drawings.freezer(),
+      freezer: this.drawings.freezer(),
       prober,
       clock,
       ids: this.#ids,
@@ -168,27 +168,27 @@ export class Installation {
       services: [web(this.#shas)],
       ...source,
     });
-    this.#drawings.add(release);
+    this.drawings.add(release);
     return release.sha;
   }
 
   /** What a commit would be frozen to; `draw` replaces it. */
   release(sha: string): Release {
-    return this.#drawings.of(sha);
+    return this.drawings.of(sha);
   }
 
   draw(release: Release): void {
-    this.#drawings.add(release);
+    this.drawings.add(release);
   }
 
   async deploy(source: Source = {}): Promise<Accepted> {
     return this.accepted(this.plane.commands.deploy(this.request(this.commit(source), source.app)));
   }
 
-  request(sha: string, app = 'shop') {
+  request(sha: string, app = 'shop', environment = 'production') {
     return {
       app: app as AppName,
-      environment: 'production' as EnvironmentName,
+      environment: environment as EnvironmentName,
       sha,
       dirty: false,
       folder: '.',

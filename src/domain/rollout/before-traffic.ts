@@ -40,7 +40,7 @@ export function onQueued(rollout: Rollout, event: RolloutEvent, now: Instant): D
 
 function enterPreparing(rollout: Rollout, now: Instant): Rollout {
   const entered = { ...enter(rollout, 'preparing', null), commandsLeft: rollout.plan.releaseCommands.map((c) => c.service) };
-  if (rollout.plan.builds.some((b) => isAsked(rollout.kind, b))) return ask(entered, { type: 'build' });
+  if (rollout.plan.builds.some((b) => isAsked(rollout.plan, b))) return ask(entered, { type: 'build' });
   return afterBuild(entered, now);
 }
 

@@ -1,5 +1,5 @@
 import { describeAccessory } from '../accessories.ts';
-import type { Release, ReleasedService } from '../release.ts';
+import type { PromotedFrom, Release, ReleasedService } from '../release.ts';
 import type { GateSpec, SmokeCheck } from '../spec.ts';
 import { type BuildKey, durationText, type Millis, type ReleaseId, type WorkloadId } from '../values.ts';
 
@@ -12,6 +12,8 @@ export interface RolloutPlan {
   readonly release: ReleaseId;
   readonly from: ReleaseId | null;
   readonly builds: readonly PlannedBuild[];
+  /** Nothing is built: what was tested there is taken as it is. */
+  readonly promotedFrom?: PromotedFrom;
   /** What has to be there before anything of the release is started. Undefined: nothing. */
   readonly accessories?: readonly PlannedAccessory[];
   readonly releaseCommands: readonly { readonly service: string; readonly run: string; readonly timeout: Millis }[];
@@ -92,6 +94,7 @@ export function planRollout(facts: PlanFacts): RolloutPlan {
     release: release.id,
     from: live?.id ?? null,
     builds: fresh.map((s) => plannedBuild(s, facts.cached)),
+    ...(kind === 'rollback' || release.promotedFrom === undefined ? {} : { promotedFrom: release.promotedFrom }),
     ...plannedAccessories(release, facts.accessories ?? new Set()),
     releaseCommands: kind === 'rollback' ? [] : release.services.flatMap((s) => neededCommand(s, facts.commandsDone)),
     starts: own.filter((s) => s.workload.kind !== 'static').map((s) => plannedStart(s, live)),
@@ -179,7 +182,7 @@ export function replicasAt(plan: RolloutPlan, start: PlannedStart, step: number)
 /** One line per operation, in order: exactly what the run does. */
 export function describePlan(plan: RolloutPlan): readonly string[] {
   const lines: string[] = [];
-  for (const build of plan.builds) lines.push(describeBuild(build));
+  for (const build of plan.builds) lines.push(describeBuild(build, plan.promotedFrom));
   for (const a of plan.accessories ?? [])
     lines.push(a.runs ? `keep ${a.name} as it runs` : `start ${a.name} (${a.what}), healthy within ${durationText(a.deadline)}`);
   for (const c of plan.releaseCommands) lines.push(`run once for ${c.service}: ${c.run} (at most ${durationText(c.timeout)})`);
@@ -202,12 +205,19 @@ export function describePlan(plan: RolloutPlan): readonly string[] {
   return lines;
 }
 
-/** Whether the builder has something to do: an image that is there already gets its name after the new SHA. */
-export const isAsked = (kind: RolloutKind, { cached, image }: PlannedBuild): boolean =>
-  !cached || (kind === 'deploy' && image !== undefined && 'dockerfile' in image);
+/**
+ * Whether the builder has something to do: an image that is there already gets its name after the new SHA. For a promotion it never has:
+ * what is gone meanwhile is missed at the start, and not made anew.
+ */
+export const isAsked = (
+  { kind, promotedFrom }: Pick<RolloutPlan, 'kind' | 'promotedFrom'>,
+  { cached, image }: PlannedBuild,
+): boolean => promotedFrom === undefined && (!cached || (kind === 'deploy' && image !== undefined && 'dockerfile' in image));
 
-function describeBuild({ service, key, cached, image }: PlannedBuild): string {
+function describeBuild({ service, key, cached, image }: PlannedBuild, promoted: PromotedFrom | undefined): string {
   const short = key.slice(0, 12);
+  if (promoted !== undefined)
+    return `use ${image === undefined ? 'build' : 'image'} of ${service} (${short}) as ${promoted.release} was tested with it`;
   if (image === undefined) return cached ? `use build of ${service} (${short}, kept)` : `build ${service} (${short})`;
   if ('name' in image) return `${cached ? 'use' : 'fetch'} image ${image.name} for ${service}`;
   return cached ? `use image of ${service} (${short}, kept)` : `build image of ${service} from ${image.dockerfile} (${short})`;

@@ -1,5 +1,5 @@
-import type { Release } from '../../../src/domain/release.ts';
-import type { ReleaseId } from '../../../src/domain/values.ts';
+import type { Release, ReleasedService } from '../../../src/domain/release.ts';
+import type { BuildKey, EnvironmentName, ReleaseId, WorkloadId } from '../../../src/domain/values.ts';
 import type { Builder, BuildResult } from '../../../src/ports/builder.ts';
 import type { Freezer, Frozen } from '../../../src/ports/freezer.ts';
 import type { Prober, Sight } from '../../../src/ports/prober.ts';
@@ -88,6 +88,8 @@ export function lookingProber(
 export class Drawings {
   readonly #bySha = new Map<string, { release: Release; notes: readonly string[] }>();
   readonly #artifacts: ReadonlySet<string>;
+  /** Services that are built otherwise from now on: another version of a program, say. */
+  readonly otherBuilds = new Set<string>();
 
   constructor(artifacts: ReadonlySet<string>) {
     this.#artifacts = artifacts;
@@ -105,11 +107,13 @@ export class Drawings {
 
   freezer(): Freezer {
     return {
-      freeze: async ({ sha }): Promise<Frozen> => {
+      freeze: async ({ sha, environment }): Promise<Frozen> => {
         const drawn = this.of(sha);
-        const cached = drawn.services.map((s) => s.build.key).filter((key) => this.#artifacts.has(key));
+        const services = drawn.services.map((s) => placed(s, environment, this.otherBuilds));
+        const cached = services.map((s) => s.build.key).filter((key) => this.#artifacts.has(key));
         return {
-          services: drawn.services,
+          services,
+          ...(drawn.schedule === undefined ? {} : { schedule: drawn.schedule }),
           ...(drawn.accessories === undefined ? {} : { accessories: drawn.accessories }),
           smoke: drawn.smoke,
           strategy: { ...drawn.strategy, type: drawn.strategy.type === 'static' ? 'blue-green' : drawn.strategy.type },
@@ -131,4 +135,15 @@ export class Drawings {
       checkout: async () => undefined,
     };
   }
+}
+
+/** As it is in an environment: production as drawn, elsewhere under another id and host. */
+function placed(s: ReleasedService, environment: EnvironmentName, otherBuilds: ReadonlySet<string>): ReleasedService {
+  const key = (otherBuilds.has(s.service) ? `${s.build.key.slice(0, 60)}else` : s.build.key) as BuildKey;
+  const build = { ...s.build, key };
+  const workload = { ...s.workload, environment, artifact: { ...s.workload.artifact, key } };
+  if (environment === 'production') return { ...s, build, workload };
+  const id = s.workload.id.replace('-production-', `-${environment}-`) as WorkloadId;
+  const routes = s.routes.map((route) => ({ ...route, host: `${environment}.${route.host}` }));
+  return { ...s, build, workload: { ...workload, id }, routes };
 }

@@ -39,8 +39,17 @@ test('a plan says from what an image is built, or by which name it is fetched', 
 
 test('a kept image is asked for by a deploy alone: it gets the name of the new commit', () => {
   const kept = built({ dockerfile: 'web/Dockerfile' }, true);
-  expect(isAsked('deploy', kept)).toBe(true);
-  expect(isAsked('rollback', kept)).toBe(false);
-  expect(isAsked('deploy', built(undefined, true))).toBe(false);
-  expect(isAsked('deploy', built({ name: 'a:1' }, true))).toBe(false);
+  expect(isAsked({ kind: 'deploy' }, kept)).toBe(true);
+  expect(isAsked({ kind: 'rollback' }, kept)).toBe(false);
+  expect(isAsked({ kind: 'deploy' }, built(undefined, true))).toBe(false);
+  expect(isAsked({ kind: 'deploy' }, built({ name: 'a:1' }, true))).toBe(false);
+});
+
+test('a promotion asks for no build, not even for a name for an image or for what is gone meanwhile', () => {
+  const promoted = {
+    kind: 'deploy',
+    promotedFrom: { environment: 'staging' as never, release: 'shop/staging/v1' as never, keys: {} },
+  } as const;
+  expect(isAsked(promoted, built({ dockerfile: 'web/Dockerfile' }, true))).toBe(false);
+  expect(isAsked(promoted, built(undefined))).toBe(false);
 });
