@@ -13,6 +13,7 @@ export const programs = {
   'cli/main': 'src/cli/main.ts',
   daemon: 'src/daemon.ts',
   'dev-server': 'src/dev-server.ts',
+  'scan-folder': 'src/scan-folder.ts',
   'keeper/main': 'src/keeper/main.ts',
   'proxy/main': 'src/proxy/main.ts',
   'mail-catcher/main': 'src/mail-catcher/main.ts',

@@ -84,6 +84,7 @@ const rooms: Rooms = {
   'dev-accessories': ['*'],
   'dev-containers': ['*'],
   'dev-images': ['*'],
+  'scan-folder': ['*'],
   daemon: ['*'],
   'daemon-end': ['*'],
   'daemon-log': ['*'],

@@ -1,6 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { DevVerbOptions } from './dev.ts';
 import type { CommonOptions } from './invocation.ts';
+import { addCheckVerbs } from './program-checks.ts';
 import { addEnvironmentVerbs, owner, promotion } from './program-environments.ts';
 import type { RunVerb } from './program-verb.ts';
 
@@ -205,6 +206,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
         return act === 'local' ? verbs.local(to, hosts) : verbs.list(to, act === 'reload');
       });
     });
+  addCheckVerbs(verb, run);
   verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>
     run(options, async (to) => (await import('./doctor.ts')).doctor(to)),
   );

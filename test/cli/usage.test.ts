@@ -22,6 +22,7 @@ const verbs = [
   'events',
   'logs',
   'demo',
+  'scan',
   'doctor',
 ];
 
