@@ -91,11 +91,12 @@ function remark(verdict: ScanVerdict): string {
     .join(', ');
 }
 
-function printFinding({ say, paint }: Terminal, { severity, id, title, where, evidence, fix }: Finding): void {
+function printFinding(terminal: Terminal, { severity, id, title, where, evidence, fix }: Finding): void {
+  const { paint } = terminal;
   const place = where.file === undefined ? (where.url ?? '') : `${where.file}${where.line === undefined ? '' : `:${where.line}`}`;
   const package_ = where.package === undefined ? '' : [where.package, where.version ?? ''].join(' ').trim();
   const loud = severity === 'critical' || severity === 'high' ? paint.red : paint.yellow;
-  say(`${loud(severity)}  ${plain([id, place, package_].filter((part) => part !== '').join('  '))}`);
-  say(`  ${plain(title)}${evidence === undefined ? '' : ` (${plain(evidence)})`}`);
-  if (fix !== undefined) say(`  ${paint.dim('to do:')} ${plain(fix)}`);
+  terminal.say(`${loud(severity)}  ${plain([id, place, package_].filter((part) => part !== '').join('  '))}`);
+  terminal.say(`  ${plain(title)}${evidence === undefined ? '' : ` (${plain(evidence)})`}`);
+  if (fix !== undefined) terminal.say(`  ${paint.dim('to do:')} ${plain(fix)}`);
 }

@@ -22,9 +22,9 @@ const pem = (kind: string): string => `-----BEGIN ${kind}-----\n${drawn(64)}\n${
 /** By the rule that finds it: a line, or some, of a file. */
 export const samples: Readonly<Record<string, string>> = {
   'private-key': pem('RSA PRIVATE KEY'),
-  'pgp-private-key': `-----BEGIN PGP PRIVATE KEY ${'BLOCK'}-----\n\n${drawn(64)}\n${drawn(64, letters, 8)}\n`,
+  'pgp-private-key': `-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n${drawn(64)}\n${drawn(64, letters, 8)}\n`,
   'age-secret-key': `AGE-SECRET-KEY-1${drawn(58, 'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L')}`,
-  'aws-access-key-id': `const id = '${'AK'}${'IA'}${drawn(16, upper)}';`,
+  'aws-access-key-id': `const id = 'AKIA${drawn(16, upper)}';`,
   'aws-secret-access-key': `aws_secret_access_key = ${drawn(40)}`,
   'github-token': `token: ghp_${drawn(36)}`,
   'github-fine-grained-token': `github_pat_${drawn(22)}_${drawn(59)}`,
@@ -41,7 +41,7 @@ export const samples: Readonly<Record<string, string>> = {
   'google-oauth-secret': `GOCSPX-${drawn(28)}`,
   'sendgrid-key': `SG.${drawn(22)}.${drawn(43)}`,
   'anthropic-key': `sk-ant-api03-${drawn(80)}`,
-  'openai-key': `sk-proj-${drawn(40)}T3Blbk${'FJ'}${drawn(40)}`,
+  'openai-key': `sk-proj-${drawn(40)}T3BlbkFJ${drawn(40)}`,
   'digitalocean-token': `dop_v1_${drawn(64, hex)}`,
   'pypi-token': `pypi-AgEIcHlwaS5vcmc${drawn(60)}`,
   'vault-token': `hvs.${drawn(28)}`,
