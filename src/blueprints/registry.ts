@@ -1,6 +1,8 @@
+import type { Answers, Questions } from './answers.ts';
 import { composeFiles } from './compose-file.ts';
 import { envExample } from './environment/example.ts';
 import type { GeneratedFile } from './generated.ts';
+import { githubActionsFiles } from './github-actions/files.ts';
 import { imageFiles } from './image-files.ts';
 import type { BlueprintInput } from './input.ts';
 
@@ -11,8 +13,10 @@ export interface Blueprint {
   readonly says: string;
   /** What using it takes; making it takes nothing. */
   readonly needs: string;
-  /** Pure: the same facts make the same files, byte for byte. */
-  make(input: BlueprintInput): readonly GeneratedFile[];
+  /** What can be chosen, by the name of its option. Undefined: nothing. */
+  readonly questions?: Questions;
+  /** Pure: the same facts and answers make the same files, byte for byte. What is not answered is as preset. */
+  make(input: BlueprintInput, answers?: Answers): readonly GeneratedFile[];
 }
 
 /** In the order in which they are listed and made. */
@@ -34,5 +38,20 @@ export const blueprints: readonly Blueprint[] = [
     says: '.env.example with every variable of the app and where it is read',
     needs: 'nothing',
     make: (input) => [envExample(input)],
+  },
+  {
+    name: 'github-actions',
+    says: 'workflows that test pull requests, and test and ship what is on main',
+    needs:
+      'a repository on GitHub; AWS with ECS and ECR, or a Signalbox (`--target signalbox`); for AWS the Dockerfiles of `generate dockerfile`',
+    questions: {
+      target: { choices: ['aws', 'signalbox'], says: 'where main is shipped to' },
+      credentials: { choices: ['oidc', 'secrets'], says: 'how jobs sign in to AWS' },
+    },
+    make: (input, answers = {}) =>
+      githubActionsFiles(input, {
+        target: answers['target'] === 'signalbox' ? 'signalbox' : 'aws',
+        credentials: answers['credentials'] === 'secrets' ? 'secrets' : 'oidc',
+      }),
   },
 ];

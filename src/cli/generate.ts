@@ -1,7 +1,8 @@
 import { lstat, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { type Answers, commandFor, rememberedAnswers, settle } from '../blueprints/answers.ts';
 import { type FileState, type GeneratedFile, marked, stateOf } from '../blueprints/generated.ts';
-import { gatherInput } from '../blueprints/input.ts';
+import { type BlueprintInput, gatherInput } from '../blueprints/input.ts';
 import { lineDiff } from '../blueprints/line-diff.ts';
 import { type Blueprint, blueprints } from '../blueprints/registry.ts';
 import { folderReader } from '../config/folder-reader.ts';
@@ -19,10 +20,15 @@ export interface GenerateOptions {
   readonly list?: boolean;
   /** Replace what was changed by hand too. */
   readonly force?: boolean;
+  /** Of github-actions. */
+  readonly target?: string;
+  readonly credentials?: string;
 }
 
 interface Planned {
   readonly what: string;
+  /** What follows `signalbox generate` to make it. */
+  readonly command: string;
   readonly file: GeneratedFile;
   /** What stands there now; null: nothing. */
   readonly present: string | null;
@@ -41,7 +47,7 @@ export async function generate(
   const { terminal } = invocation;
   if (options.list === true) {
     terminal.result({ blueprints: blueprints.map(({ name, says, needs }) => ({ name, says, needs })) });
-    for (const { name, says, needs } of blueprints) terminal.say(`${name.padEnd(12)} ${says}\n${' '.repeat(13)}needs ${needs}`);
+    for (const { name, says, needs } of blueprints) terminal.say(`${name.padEnd(14)} ${says}\n${' '.repeat(15)}needs ${needs}`);
     return exitCodes.done;
   }
   // `generate --check some/folder`: without a kind, the one word is the folder.
@@ -53,12 +59,31 @@ export async function generate(
   const { spec } = await loadAppSpec(reader);
   const input = await gatherInput(reader, spec);
   const planned: Planned[] = [];
-  for (const blueprint of wanted)
-    for (const file of blueprint.make(input)) {
+  for (const blueprint of wanted) {
+    const answers = await answersFor(blueprint, input, { root, options });
+    const command = commandFor(blueprint.name, blueprint.questions ?? {}, answers);
+    for (const file of blueprint.make(input, answers)) {
       const present = await presentText(root, file.path);
-      planned.push({ what: blueprint.name, file, present, state: stateOf(present, file) });
+      planned.push({ what: blueprint.name, command, file, present, state: stateOf(present, file) });
     }
+  }
   return options.check === true ? report(invocation, planned, what) : write(invocation, { root, planned, options });
+}
+
+/** What is not said now is as it was when the files were made: they say so themselves. */
+async function answersFor(
+  blueprint: Blueprint,
+  input: BlueprintInput,
+  { root, options }: { readonly root: string; readonly options: GenerateOptions },
+): Promise<Answers> {
+  const { name, questions = {} } = blueprint;
+  const { target, credentials } = options;
+  const given = { ...(target === undefined ? {} : { target }), ...(credentials === undefined ? {} : { credentials }) };
+  let before: Answers = {};
+  if (Object.keys(questions).length > 0)
+    for (const { path } of blueprint.make(input))
+      before = { ...rememberedAnswers((await presentText(root, path)) ?? '', name, questions), ...before };
+  return settle(name, questions, { given, before });
 }
 
 function chosen(what: string | undefined, { check }: GenerateOptions): readonly Blueprint[] {
@@ -109,12 +134,12 @@ async function write(
   const isOwn = ({ file, state }: Planned): boolean => state === 'foreign' && file.replaceable === true;
   const refused = planned.filter((one) => !force && !isOwn(one) && (one.state === 'edited' || one.state === 'foreign'));
   const due = planned.filter((one) => !isOwn(one) && one.state !== 'current' && (force || one.state !== 'kept'));
-  for (const { what, file, present, state } of planned) {
+  for (const { command, file, present, state } of planned) {
     const path = plain(file.path);
     if (state === 'current') terminal.say(`  ${path}  is up to date`);
     else if (state === 'kept' && !force) terminal.say(`  ${path}  is up to date, with your changes`);
     else if (state === 'foreign' && file.replaceable === true) terminal.say(`  ${path}  is your own, left as it is`);
-    else if (state !== 'missing') showDiff(terminal, path, lineDiff(present ?? '', marked(file, what)));
+    else if (state !== 'missing') showDiff(terminal, path, lineDiff(present ?? '', marked(file, command)));
   }
   if (refused.length > 0)
     throw new SignalboxError(
@@ -128,8 +153,8 @@ async function write(
       { details: { files: refused.map(({ file }) => file.path) } },
     );
   for (const { file } of due) await makeRoom(root, file.path);
-  for (const { what, file, state } of due) {
-    await replace(root, file.path, marked(file, what));
+  for (const { command, file, state } of due) {
+    await replace(root, file.path, marked(file, command));
     terminal.say(`${terminal.paint.green('✓')} ${plain(file.path)}  ${state === 'missing' ? 'written' : 'brought up to date'}`);
   }
   terminal.result({

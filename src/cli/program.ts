@@ -69,17 +69,19 @@ export function buildProgram(version: string, run: RunVerb): Command {
     .action((folder: string | undefined, options: Options & DevVerbOptions) =>
       run(options, async (to) => (await import('./dev.ts')).dev(to, folder, options)),
     );
-  verb('generate', 'make files for a repository: Dockerfiles, compose.yaml, .env.example', 'signalbox generate compose')
-    .argument('[what]', 'dockerfile, compose or env-example; see --list')
+  verb('generate', 'make files for a repository: Dockerfiles, compose.yaml, workflows and more', 'signalbox generate compose')
+    .argument('[what]', 'dockerfile, compose, env-example or github-actions; see --list')
     .argument('[folder]', 'folder of the app')
     .option('--check', 'change nothing; exit code 1 when a file is not up to date')
     .option('--list', 'say what can be made, and what each needs')
     .option('--force', 'replace files that were changed by hand or are your own')
+    .option('--target <target>', 'of github-actions: ship main to aws (default) or by a signalbox')
+    .option('--credentials <kind>', 'of github-actions: sign in to AWS by oidc (default) or by secrets of GitHub')
     .action(
       (
         what: string | undefined,
         folder: string | undefined,
-        options: Options & { check?: boolean; list?: boolean; force?: boolean },
+        options: Options & { check?: boolean; list?: boolean; force?: boolean; target?: string; credentials?: string },
       ) => run(options, async (to) => (await import('./generate.ts')).generate(to, { what, folder }, options)),
     );
   promotion(source(verb('plan', 'print what a deploy would do, and change nothing', 'signalbox plan'))).action(

@@ -10,7 +10,7 @@ import { loadAppSpec } from '../../src/config/load.ts';
 const root = fileURLToPath(new URL('../../examples/', import.meta.url));
 const examples = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
 
-describe('what is committed for the examples is what would be made now (signalbox generate dockerfile | compose | env-example)', () => {
+describe('what is committed for the examples is what would be made now (signalbox generate)', () => {
   it('finds examples', () => {
     expect(examples.length).toBeGreaterThan(3);
   });

@@ -113,6 +113,31 @@ describe('generate', () => {
     expect(await readdir(folder)).not.toContain('compose.yaml');
   });
 
+  it('remembers in the files what was answered, until something else is said', async () => {
+    const folder = await makeFolder(app);
+    await run(folder, 'github-actions', '--target', 'signalbox');
+    const ship = join(folder, '.github/workflows/ship.yml');
+    expect(await readFile(ship, 'utf8')).toMatch(/^# Made by `signalbox generate github-actions --target signalbox`/);
+    expect((await run(folder, '--check')).code).toBe(0);
+    expect(onlyJson(await run(folder, 'github-actions', '--json'))).toMatchObject({ written: [] });
+    await rm(ship);
+    expect((await run(folder, '--check')).out).toContain('ship.yml  is missing');
+    const other = onlyJson(await run(folder, 'github-actions', '--target', 'aws', '--credentials', 'secrets', '--json'));
+    expect(other).toMatchObject({ written: ['.github/workflows/web.yml', '.github/workflows/ship-to-ecs.yml'] });
+    expect((await run(folder, '--check')).code).toBe(0);
+    expect(await readFile(join(folder, '.github/workflows/ship-to-ecs.yml'), 'utf8')).toContain('secrets.AWS_ACCESS_KEY_ID');
+  });
+
+  it.each([
+    [['compose', '--target', 'aws'], 'compose has no --target'],
+    [['github-actions', '--target', 'azure'], 'expected aws or signalbox'],
+  ])('refuses %j, and writes nothing', async (words, reason) => {
+    const folder = await makeFolder(app);
+    const { code, err } = await run(folder, ...words);
+    expect([code, err]).toEqual([2, expect.stringContaining(reason)]);
+    expect((await readdir(folder)).sort()).toEqual(['.git', 'package.json', 'server.js']);
+  });
+
   it('lists what can be made, and refuses what cannot', async () => {
     const folder = await makeFolder(app);
     expect((await run(folder, '--list')).out).toMatch(/dockerfile[\s\S]*compose[\s\S]*env-example/);
