@@ -14,6 +14,7 @@ import { openProcessRuntime } from './adapters/runtime/process/runtime.ts';
 import { accessoryObstacle } from './adapters/runtime/process/system/available.ts';
 import { workRoot } from './adapters/runtime/process/work-root.ts';
 import { gitSource } from './adapters/source/git/git-source.ts';
+import { openTurns } from './adapters/source/git/turns.ts';
 import { openSqliteStore } from './adapters/store/sqlite/store.ts';
 import { startApi } from './api/server.ts';
 import { dockerfile } from './blueprints/dockerfile.ts';
@@ -27,6 +28,7 @@ import { startControlPlane } from './control-plane/control-plane.ts';
 import { endApps, endKeeper } from './daemon-end.ts';
 import { fault, log } from './daemon-log.ts';
 import { availableMemory, placeWorkFolders } from './daemon-machine.ts';
+import { openPushes } from './daemon-pushes.ts';
 import { SignalboxError } from './domain/errors.ts';
 import type { ArtifactRef } from './domain/release.ts';
 import { environmentKey } from './domain/values.ts';
@@ -114,7 +116,8 @@ async function start(): Promise<void> {
   });
   const artifacts = join(work, 'artifacts');
   const persist = join(work, 'persist');
-  const source = gitSource({ folder: home.sources, searchPath });
+  const turns = openTurns();
+  const source = gitSource({ folder: home.sources, searchPath, turns });
   const shared = new SharedBuilds<BuildResult>();
   const folders = await openBuilder({ artifacts, logs: home.logs, source, clock, environment, shared });
   const images =
@@ -196,8 +199,19 @@ async function start(): Promise<void> {
     onFault: fault,
   });
   const addresses = await dataPlane.addresses();
+  const pushes = openPushes({
+    controlPlane,
+    store: store.atOnce,
+    source,
+    clock,
+    dataPlane,
+    sources: home.sources,
+    searchPath,
+    turns,
+  });
   /** `handover`: only this program ends, as a new one will take over; the others go with the keeper and the proxy. */
   const stop = once(async (what: 'handover' | 'keeper' | 'instances') => {
+    pushes.stop();
     await api.close();
     controlPlane.stop();
     await dataPlane.close().catch(fault);
@@ -234,6 +248,7 @@ async function start(): Promise<void> {
     onRolloutLine: (rollout, tell) => controlPlane.feed.onLine((line) => line.rollout === rollout && tell(line)),
     ...(images === null ? {} : { doctor: () => images.check() }),
     certificates: (again) => dataPlane.certificates(again),
+    git: pushes.serve,
     shutdown: ({ instances }) => void stop(instances ? 'instances' : 'keeper'),
     token,
     socketPath: home.apiSocket,

@@ -16,6 +16,23 @@ export function tokenGuard(token: string): (authorization: string | undefined) =
   };
 }
 
+/**
+ * The same for clients that know nothing but HTTP Basic, such as git: the token is the password, and the name is free.
+ * The returned function gives the name, and throws UNAUTHORISED.
+ */
+export function passwordGuard(token: string): (authorization: string | undefined) => string {
+  const expected = digest(token);
+  return (authorization) => {
+    const given = /^Basic +([A-Za-z0-9+/=_-]{1,4096})$/i.exec(authorization ?? '')?.[1];
+    if (given === undefined)
+      throw new SignalboxError('UNAUTHORISED', 'The request carries no token (any user name; the password is the token).');
+    const [, name = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(given, 'base64').toString('utf8')) ?? [];
+    if (!timingSafeEqual(digest(password), expected))
+      throw new SignalboxError('UNAUTHORISED', 'The token is not the one of this control plane.');
+    return name;
+  };
+}
+
 /** Of equal length whatever the token's, as the comparison needs it. */
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 

@@ -4,6 +4,7 @@ import { isLoopback, requireLoopbackName, tokenGuard } from './admission.ts';
 import { answerCertificates } from './answer-certificates.ts';
 import { answerCommands } from './answer-commands.ts';
 import { answerEnvironments } from './answer-environments.ts';
+import { answerGit } from './answer-git.ts';
 import { answerReads } from './answer-reads.ts';
 import { answerSource } from './answer-source.ts';
 import { answerStreams, type StreamContext } from './answer-streams.ts';
@@ -44,6 +45,7 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
       return answers[name as OperationName](call);
     });
   }
+  app.all('/git/*', answerGit(options, closing));
   app.all('*', (call) => {
     requireToken(call.req.header('authorization'));
     throw new SignalboxError('NOT_FOUND', `The API has no ${call.req.method} ${call.req.path.slice(0, 200)}.`, {

@@ -1,5 +1,6 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Commands } from '../control-plane/commands.ts';
-import type { EnvironmentKey, ReleaseId, RolloutId } from '../domain/values.ts';
+import type { AppName, EnvironmentKey, ReleaseId, RolloutId } from '../domain/values.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Store } from '../ports/store.ts';
 import type { CertificatesBody, DoctorCheck } from './contract.ts';
@@ -39,6 +40,8 @@ export interface ApiOptions {
   ) => () => void;
   /** The certificates of HTTPS; `again`: read anew first. Left out where the data plane has none of its own. */
   readonly certificates?: (again: boolean) => Promise<Omit<CertificatesBody, 'https'>>;
+  /** Serves git's own clients: fetch and push. Left out: not here. Throws before anything is answered, or not at all. */
+  readonly git?: (request: GitRequest, http: { incoming: IncomingMessage; outgoing: ServerResponse }) => Promise<void>;
   /** Checks that only the composition root can make (keeper, disk …), added to the API's own. */
   readonly doctor?: () => Promise<readonly DoctorCheck[]>;
   /** Called once the answer to a shutdown request is on its way. */
@@ -58,6 +61,16 @@ export interface ApiOptions {
   /** Called with what went wrong inside, for the log; never with what a client did wrong. */
   readonly onFault: (error: unknown) => void;
   readonly limits?: Partial<ApiLimits>;
+}
+
+/** What a client of git wants. */
+export interface GitRequest {
+  readonly app: AppName;
+  readonly service: 'git-upload-pack' | 'git-receive-pack';
+  /** The list of refs, or the service itself. */
+  readonly part: 'info/refs' | 'service';
+  /** The user name that it gave. */
+  readonly pusher: string;
 }
 
 export interface ApiLimits {

@@ -4,6 +4,7 @@ import { gateVerdict, type Verdict } from '../domain/gate.ts';
 import type { PlanPreview } from '../control-plane/commands.ts';
 import type { PromotedFrom, Release } from '../domain/release.ts';
 import { isTerminal, type Reason, type Rollout } from '../domain/rollout/state.ts';
+import { hasAllTraffic } from '../domain/rollout/traffic.ts';
 import type { Arm } from '../domain/route-table.ts';
 import { instant, type ReleaseId, type WallTime } from '../domain/values.ts';
 import type { PlanBody, ReasonBody, RolloutBody } from './contract.ts';
@@ -88,13 +89,6 @@ export function presentReason(reason: Reason): ReasonBody {
     ...(reason.service === undefined ? {} : { service: reason.service }),
     ...(reason.log === undefined ? {} : { log: reason.log }),
   };
-}
-
-/** Every worker serves nothing but this release, and nobody is taking that back. */
-function hasAllTraffic(rollout: Rollout): boolean {
-  const phase = rollout.phase === 'held' ? rollout.heldIn : rollout.phase;
-  if (phase === 'succeeded' || phase === 'baking') return true;
-  return phase === 'shifting' && rollout.stepServed && rollout.step === rollout.plan.steps.length - 1;
 }
 
 /** Traffic as it is while the rollout runs; as the rollout left it once it has ended (later ones may have changed it since). */

@@ -1,6 +1,7 @@
 import type { EnvironmentLock, EnvironmentState } from '../domain/environment-state.ts';
 import { stableRelease } from '../domain/environment-state.ts';
 import type { Release } from '../domain/release.ts';
+import { releaseUrls } from '../domain/urls.ts';
 import type { EnvironmentKey, ReleaseId, WorkloadId } from '../domain/values.ts';
 import type { InstanceObservation } from '../ports/runtime.ts';
 import type { EnvironmentStatusBody, RolloutBody, ServiceStatusBody } from './contract.ts';
@@ -45,7 +46,7 @@ export function presentEnvironment(facts: EnvironmentFacts): EnvironmentStatusBo
     release: live === null ? null : releaseName(live),
     proven: environment.proven === null ? null : releaseName(environment.proven),
     traffic: environment.traffic.kind,
-    urls: live === null ? [] : urlsOf(releases.get(live), facts.httpPort),
+    urls: live === null ? [] : releaseUrls(releases.get(live), facts.httpPort),
     weights: presentWeights(environment.arms),
     rollout: facts.rollout,
     services: [...runningServices(facts), ...staticServices(facts)],
@@ -61,14 +62,6 @@ export function presentEnvironment(facts: EnvironmentFacts): EnvironmentStatusBo
 }
 
 export const presentLock = ({ owner, reason, since }: EnvironmentLock): LockBody => ({ owner, reason, since: isoTime(since) });
-
-/** Addresses of a release's routes; `*` is every host, shown as localhost. */
-export function urlsOf(release: Release | undefined, httpPort: number): readonly string[] {
-  const port = httpPort === 80 ? '' : `:${httpPort}`;
-  const routes = release?.services.flatMap((service) => service.routes) ?? [];
-  const urls = routes.map(({ host, path }) => `http://${host === '*' ? 'localhost' : host}${port}${path}`);
-  return [...new Set(urls)];
-}
 
 function runningServices(facts: EnvironmentFacts): readonly ServiceStatusBody[] {
   return facts.declared.flatMap(({ workload, release, replicas }): ServiceStatusBody[] => {

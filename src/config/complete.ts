@@ -38,8 +38,9 @@ export function complete(file: AppFile, facts: CompletionFacts): AppSpec {
         { ...completeService(name, service, facts), edge: completeEdge(name as ServiceName, file.edge, service.edge) },
       ] as const,
   );
+  // In the order of the file, which is the order in which a push goes through them.
   const environments: Record<string, AppFile['environments'][string] | undefined> = {
-    production: undefined,
+    ...(Object.hasOwn(file.environments, 'production') ? {} : { production: undefined }),
     ...file.environments,
   };
   return {
@@ -53,6 +54,7 @@ export function complete(file: AppFile, facts: CompletionFacts): AppSpec {
         name,
         {
           name: name as EnvironmentName,
+          ...(given?.branch === undefined ? {} : { branch: given.branch }),
           hosts: Object.fromEntries(Object.entries(given?.hosts ?? {}).map(([service, host]) => [service, host.toLowerCase()])),
           replicas: given?.replicas ?? {},
           env: texts(given?.env ?? {}),

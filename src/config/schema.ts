@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationPattern, parseDuration } from './duration.ts';
 import { repositoryPath } from './repository-path.ts';
 import { accessoriesKey, accessoryChangesKey } from './schema-accessories.ts';
+import { branchKey } from './schema-branches.ts';
 import { devKey, requiresKey } from './schema-dev.ts';
 import { dockerKeys } from './schema-docker.ts';
 import { edgeKey } from './schema-edge.ts';
@@ -318,6 +319,7 @@ const strategyOrName = () =>
 const environmentSchema = z
   .strictObject(
     {
+      branch: branchKey(),
       hosts: z
         .record(name(), host(), { error: 'hosts as service: host' })
         .default({})
@@ -331,7 +333,7 @@ const environmentSchema = z
       strategy: strategyOrName().optional().meta({ description: 'In place of the app’s strategy.' }),
       ...scheduleKeys,
     },
-    { error: 'an environment: { hosts, replicas, env, accessories, strategy, windows, freezes }' },
+    { error: 'an environment: { branch, hosts, replicas, env, accessories, strategy, windows, freezes }' },
   )
   .meta({ id: 'environment' });
 

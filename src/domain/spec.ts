@@ -1,3 +1,4 @@
+import type { BranchRule } from './branch-rules.ts';
 import type { EdgeSpec } from './edge.ts';
 import type { AppName, EnvironmentName, Millis, ServiceName } from './values.ts';
 import type { DeploySchedule } from './windows.ts';
@@ -183,6 +184,8 @@ export interface GateSpec {
 
 export interface EnvironmentSpec {
   readonly name: EnvironmentName;
+  /** Pushes to which branch are deployed here. Undefined: production follows the usual one, others none. */
+  readonly branch?: BranchRule;
   /** Host per service; replaces the host of each of the service's routes. Production may leave it empty. */
   readonly hosts: Readonly<Record<string, string>>;
   readonly replicas: Readonly<Record<string, number>>;

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { stateOfRelease } from '../../src/api/present-release.ts';
 import { presentRollout } from '../../src/api/present-rollout.ts';
-import { driftOf, presentEnvironment, straysOf, urlsOf } from '../../src/api/present-status.ts';
+import { driftOf, presentEnvironment, straysOf } from '../../src/api/present-status.ts';
 import { presentSteps } from '../../src/api/present-steps.ts';
 import { rolloutBody } from '../../src/api/schemas.ts';
 import { newEnvironment } from '../../src/domain/environment-state.ts';
 import type { Rollout } from '../../src/domain/rollout/state.ts';
+import { releaseUrls } from '../../src/domain/urls.ts';
 import type { AppName, EnvironmentName, InstanceId, WallTime, WorkloadId } from '../../src/domain/values.ts';
 import type { InstanceObservation } from '../../src/ports/runtime.ts';
 import { idOf, newYear, production, release, rollout, service, shop } from './facts.ts';
@@ -223,7 +224,7 @@ describe('an environment as its status', () => {
     ];
     const [web] = one.services;
     if (web === undefined) throw new Error('no service');
-    expect(urlsOf({ ...one, services: [{ ...web, routes }] }, 80)).toEqual(['http://localhost/', 'http://web.localhost/a']);
+    expect(releaseUrls({ ...one, services: [{ ...web, routes }] }, 80)).toEqual(['http://localhost/', 'http://web.localhost/a']);
   });
 
   it('tells live, candidate, warm and kept releases apart', () => {

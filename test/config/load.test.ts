@@ -108,6 +108,23 @@ describe('a complete file', () => {
   });
 });
 
+describe('branches of environments', () => {
+  test('are kept in the order of the file, which is the order in which a push goes through them', async () => {
+    const { spec } = await load(
+      web('environments:\n  staging: { branch: main, hosts: { web: s.localhost } }\n  production: { branch: main }\n'),
+    );
+    expect(Object.entries(spec.environments).map(([name, { branch }]) => [name, branch])).toEqual([
+      ['staging', 'main'],
+      ['production', 'main'],
+    ]);
+  });
+
+  test('may be none at all', async () => {
+    const { spec } = await load(web('environments: { production: { branch: false } }\n'));
+    expect(spec.environments['production']?.branch).toBe(false);
+  });
+});
+
 describe('a mistake is shown with file, line, column, what is expected and the nearest key', () => {
   const cases: readonly (readonly [string, string, string])[] = [
     ['an unknown key', web('    replica: 2\n'), 'signalbox.yaml:5:5 services.web: unknown key replica; did you mean replicas?'],
@@ -141,6 +158,11 @@ describe('a mistake is shown with file, line, column, what is expected and the n
       'a folder that is not there',
       web('    path: nowhere\n'),
       'signalbox.yaml:5:11 services.web.path: the repository has no folder nowhere',
+    ],
+    [
+      'a branch that git would not make',
+      `${web('')}environments:\n  production: { branch: 'a..b' }\n`,
+      'signalbox.yaml:6:25 environments.production.branch: expected a branch such as main, a pattern such as release/*',
     ],
     ['a duplicate key', web('    run: node t.js\n'), 'signalbox.yaml:5:5 this key is there twice'],
     ['an alias without anchor', web('    env: *nope\n'), 'signalbox.yaml:5:10 there is no anchor &nope'],

@@ -29,3 +29,10 @@ function rise(before: ReleaseCounters = none, now: ReleaseCounters = before): Re
   const from = again ? none : before;
   return { requests: now.requests - from.requests, errors: now.errors - from.errors, dropped: now.dropped - from.dropped };
 }
+
+/** Every worker serves nothing but this release, and nobody is taking that back. */
+export function hasAllTraffic(rollout: Rollout): boolean {
+  const phase = rollout.phase === 'held' ? rollout.heldIn : rollout.phase;
+  if (phase === 'succeeded' || phase === 'baking') return true;
+  return phase === 'shifting' && rollout.stepServed && rollout.step === rollout.plan.steps.length - 1;
+}

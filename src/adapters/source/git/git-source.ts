@@ -7,6 +7,7 @@ import type { Source, SourceVersion } from '../../../ports/source.ts';
 import { type GitResult, git, gitReason } from './git.ts';
 import { checkApp, checkPath, checkSha } from './names.ts';
 import { type Place, receiveBundle } from './receive.ts';
+import { openTurns, type Turns } from './turns.ts';
 
 export interface GitSourceOptions {
   /** Folder of the repositories, `<app>.git` each. */
@@ -21,6 +22,8 @@ export interface GitSourceOptions {
   readonly maxFiles?: number;
   /** For one git call, in milliseconds. Default 5 min. */
   readonly timeout?: number;
+  /** Shared with whatever else writes into the repositories. */
+  readonly turns?: Turns;
 }
 
 /** Longest file that `readFile` gives out, in bytes. */
@@ -37,7 +40,7 @@ interface TreeEntry {
 /** Sources in bare git repositories on this machine. */
 export function gitSource(options: GitSourceOptions): Source {
   const timeout = options.timeout ?? 300_000;
-  const queues = new Map<string, Promise<unknown>>();
+  const turns = options.turns ?? openTurns();
   const place = (app: AppName): Place => ({
     app,
     gitDir: join(options.folder, `${checkApp(app)}.git`),
@@ -84,20 +87,11 @@ export function gitSource(options: GitSourceOptions): Source {
   }
 
   return {
-    async receive(app, bundle) {
-      const before = queues.get(app);
-      const turn = (async () => {
-        await before?.catch(() => undefined);
+    receive: (app, bundle) =>
+      turns(app, async () => {
         const sha = await receiveBundle(place(app), { ...bundle, maxBytes: options.maxBundleBytes ?? 2 * 1024 ** 3 });
         return version(app, sha);
-      })();
-      queues.set(app, turn);
-      try {
-        return await turn;
-      } finally {
-        if (queues.get(app) === turn) queues.delete(app);
-      }
-    },
+      }),
 
     version,
 

@@ -27,7 +27,7 @@ export interface GitResult {
  * No hooks, no prompts, no network transports, no file system monitors, no automatic repacking; repositories owned by another
  * user are read, because this one is ours by its place.
  */
-const fixedSettings = [
+export const fixedSettings = [
   'safe.directory=*',
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
@@ -97,17 +97,22 @@ export function git(call: GitCall): Promise<GitResult> {
   });
 }
 
-const gitEnvironment = (call: GitCall): Record<string, string> => ({
-  PATH: call.searchPath,
+/** Nothing of the user's or the system's. */
+export const bareEnvironment = (searchPath: string): Record<string, string> => ({
+  PATH: searchPath,
   HOME: '/nonexistent',
   LC_ALL: 'C',
-  GIT_DIR: call.gitDir,
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_ATTR_NOSYSTEM: '1',
   GIT_TERMINAL_PROMPT: '0',
   GIT_OPTIONAL_LOCKS: '0',
   GIT_NO_REPLACE_OBJECTS: '1',
+});
+
+const gitEnvironment = (call: GitCall): Record<string, string> => ({
+  ...bareEnvironment(call.searchPath),
+  GIT_DIR: call.gitDir,
   ...(call.workTree === undefined ? {} : { GIT_WORK_TREE: call.workTree }),
   ...(call.indexFile === undefined ? {} : { GIT_INDEX_FILE: call.indexFile }),
 });

@@ -32,7 +32,10 @@ export async function receiveBundle(place: Place, bundle: { file: string; ref: s
   const heads = await readHeads(place, bundle.file);
   const sha = heads.get(ref);
   if (sha === undefined) throw bad(`The bundle has no ref ${ref}.`);
-  await noteShallow(place, heads);
+  await noteShallow(
+    place,
+    [...heads].filter(([name]) => name.startsWith(shallowPrefix)).map(([, end]) => end),
+  );
   const incoming = `refs/incoming/${randomBytes(8).toString('hex')}`;
   try {
     const fetched = await call(place, [
@@ -76,7 +79,7 @@ async function checkFile(file: string, maxBytes: number): Promise<void> {
 }
 
 /** Made aside and moved into place, so that there is a whole repository or none. */
-async function ensureRepository(place: Place): Promise<void> {
+export async function ensureRepository(place: Place): Promise<void> {
   if ((await lstat(join(place.gitDir, 'HEAD')).catch(() => null)) !== null) return;
   const aside = `${place.gitDir}.${randomBytes(6).toString('hex')}.new`;
   await mkdir(aside, { recursive: true, mode: 0o700 });
@@ -104,8 +107,7 @@ async function readHeads(place: Place, file: string): Promise<Map<string, string
 }
 
 /** A shallow clone's oldest commits name parents that nobody has; git has to know that they end the history. */
-async function noteShallow(place: Place, heads: Map<string, string>): Promise<void> {
-  const boundary = [...heads].filter(([ref]) => ref.startsWith(shallowPrefix)).map(([, sha]) => sha);
+export async function noteShallow(place: Place, boundary: readonly string[]): Promise<void> {
   if (boundary.length === 0) return;
   const file = join(place.gitDir, 'shallow');
   const known = new Set((await readFile(file, 'utf8').catch(() => '')).split('\n'));
@@ -131,7 +133,8 @@ async function identityOf(place: Place, sha: string, heads: Map<string, string>)
   return new Set(marks);
 }
 
-async function claim(place: Place, given: Identity): Promise<void> {
+/** @throws APP_TAKEN */
+export async function claim(place: Place, given: Identity): Promise<void> {
   const known = await readIdentity(place.gitDir);
   if (known !== null && known.size > 0 && !isSame(known, given))
     throw new SignalboxError(
@@ -145,7 +148,7 @@ async function claim(place: Place, given: Identity): Promise<void> {
   if (all.size !== (known?.size ?? -1)) await writeIdentity(place.gitDir, all);
 }
 
-async function repackWhenDue(place: Place): Promise<void> {
+export async function repackWhenDue(place: Place): Promise<void> {
   const entries = await readdir(join(place.gitDir, 'objects', 'pack')).catch(() => []);
   if (entries.filter((name) => name.endsWith('.pack')).length <= packsBeforeRepack) return;
   // Only disk space is at stake: when it fails the next receipt tries again.
