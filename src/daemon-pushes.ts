@@ -47,8 +47,8 @@ export function openPushes(parts: PushParts): Pushes & { readonly serve: NonNull
   });
   const door = openGitDoor({ folder, searchPath, turns, pushes, onFault: fault });
   return {
-    receive: pushes.receive,
-    serve: door.serve,
+    receive: (update, say) => pushes.receive(update, say),
+    serve: (request, http) => door.serve(request, http),
     stop: () => {
       pushes.stop();
       door.close();

@@ -248,7 +248,7 @@ async function start(): Promise<void> {
     onRolloutLine: (rollout, tell) => controlPlane.feed.onLine((line) => line.rollout === rollout && tell(line)),
     ...(images === null ? {} : { doctor: () => images.check() }),
     certificates: (again) => dataPlane.certificates(again),
-    git: pushes.serve,
+    git: (request, http) => pushes.serve(request, http),
     shutdown: ({ instances }) => void stop(instances ? 'instances' : 'keeper'),
     token,
     socketPath: home.apiSocket,

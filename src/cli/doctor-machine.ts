@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { freemem, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { DoctorCheck } from '../api/contract.ts';
 
@@ -31,7 +33,8 @@ export function nodeVersion(version: string = process.versions.node): DoctorChec
 async function git(variables: Readonly<Record<string, string>>): Promise<DoctorCheck> {
   try {
     const { stdout } = await promisify(execFile)('git', ['--version'], { env: { ...variables } });
-    return { name: 'git', state: 'ok', detail: stdout.trim() };
+    const { stdout: programs } = await promisify(execFile)('git', ['--exec-path'], { env: { ...variables } });
+    return gitVersion(stdout.trim(), existsSync(join(programs.trim(), 'git-http-backend')));
   } catch {
     return {
       name: 'git',
@@ -40,6 +43,21 @@ async function git(variables: Readonly<Record<string, string>>): Promise<DoctorC
       fix: 'Install git; it carries the source and keeps every version.',
     };
   }
+}
+
+/** The hook that answers pushes (proc-receive) came with 2.29; some systems pack the HTTP part by itself. */
+export function gitVersion(said: string, servesHttp: boolean): DoctorCheck {
+  const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(said) ?? [];
+  const name = 'git';
+  if (Number(major) < 2 || (Number(major) === 2 && Number(minor) < 29))
+    return { name, state: 'warning', detail: `${said}: \`git push\` to Signalbox needs 2.29`, fix: 'Install git 2.29 or newer.' };
+  if (servesHttp) return { name, state: 'ok', detail: said };
+  return {
+    name,
+    state: 'warning',
+    detail: `${said}, without git-http-backend: nobody can \`git push\` to Signalbox`,
+    fix: 'Install it; on Alpine it is the package git-daemon.',
+  };
 }
 
 /** A clock that is years off spoils what people read; decisions are measured by another one. */

@@ -3,7 +3,8 @@ import type { DevVerbOptions } from './dev.ts';
 import type { CommonOptions } from './invocation.ts';
 import { addCheckVerbs } from './program-checks.ts';
 import { addEnvironmentVerbs, owner, promotion } from './program-environments.ts';
-import type { RunVerb } from './program-verb.ts';
+import { registerGit } from './program-git.ts';
+import type { MakeVerb, RunVerb } from './program-verb.ts';
 
 type Options = CommonOptions & Record<string, never>;
 
@@ -22,7 +23,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
       '\nExit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 rolled back, 4 control plane not reachable.',
     );
 
-  const verb = (usage: string, summary: string, example: string): Command =>
+  const verb: MakeVerb = (usage, summary, example) =>
     program
       .command(usage)
       .summary(summary)
@@ -209,6 +210,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
       });
     });
   addCheckVerbs(verb, run);
+  registerGit(verb, run);
   verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>
     run(options, async (to) => (await import('./doctor.ts')).doctor(to)),
   );

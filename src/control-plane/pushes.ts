@@ -54,8 +54,8 @@ export function createPushes(ports: PushPorts): Pushes {
       const of = wanted.length === 1 && environment === 'production' ? '' : `${environment}: `;
       const until = isLast ? 'live' : 'proven';
       const answer = await deploy({ app, environment, sha, until, leaving: leaving.signal }, (line) => say(`${of}${line}`));
-      if (answer.ok) continue;
       const rest = wanted.slice(index + 1);
+      if (answer.ok) continue;
       if (rest.length > 0) say(`nothing was done for ${rest.join(', ')}`);
       return { ok: false, reason: `${of}${answer.reason}` };
     }

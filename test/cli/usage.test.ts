@@ -23,6 +23,7 @@ const verbs = [
   'logs',
   'demo',
   'scan',
+  'git',
   'doctor',
 ];
 

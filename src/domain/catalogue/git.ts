@@ -8,7 +8,7 @@ export const gitErrors = {
     retryable: true,
   },
   GIT_UNAVAILABLE: {
-    title: 'git cannot serve fetches and pushes',
+    title: 'Fetches and pushes cannot be served by git',
     hint: 'Install git 2.29 or newer with its `http-backend` (Alpine: the package git-daemon); `signalbox doctor` looks for it.',
     retryable: true,
   },

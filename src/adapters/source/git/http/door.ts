@@ -10,10 +10,10 @@ import { checkApp } from '../names.ts';
 import { forgetEnds, noteEnds } from '../pushed.ts';
 import { ensureRepository, type Place, repackWhenDue } from '../receive.ts';
 import type { Turns } from '../turns.ts';
-import { type Backend, startBackend } from './backend.ts';
-import { CgiReader } from './cgi.ts';
+import { startBackend } from './backend.ts';
 import { converse } from './conversation.ts';
 import { decidePush } from './decide-push.ts';
+import { Exchange } from './exchange.ts';
 import { installHook } from './hook.ts';
 import { type PushHead, readPushHead } from './push-head.ts';
 
@@ -77,7 +77,8 @@ export interface GitDoor {
 export function openGitDoor(options: GitDoorOptions): GitDoor {
   const limits = { ...defaultLimits, ...options.limits };
   const running = new Set<Exchange>();
-  let hooks: Promise<string> | undefined;
+  let inside = 0;
+  let hooks: string | undefined;
   const placeOf = (app: AppName): Place => ({
     app,
     gitDir: join(options.folder, `${checkApp(app)}.git`),
@@ -91,67 +92,76 @@ export function openGitDoor(options: GitDoorOptions): GitDoor {
       throw new SignalboxError('NOT_FOUND', `Nothing was ever pushed or deployed as ${place.app} here.`);
   }
 
+  const serve: GitDoor['serve'] = async (request, http) => {
+    const place = placeOf(request.app);
+    const body = bodyOf(http.incoming);
+    await requireRepository(place, request.service);
+    hooks ??= await installHook(join(options.folder, '.hooks'));
+    const isPush = request.service === 'git-receive-pack' && request.part === 'service';
+    const chunks = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    const head = isPush ? await patient(readPushHead(chunks), limits.silence, http.incoming) : nothing;
+    if (head.shallow.length > 0) await options.turns(place.app, () => noteEnds(place, head.shallow));
+    const backend = startBackend({
+      folder: options.folder,
+      searchPath: options.searchPath,
+      hooks,
+      path: `/${request.app}.git/${request.part === 'service' ? request.service : request.part}`,
+      query: request.part === 'service' ? '' : `service=${request.service}`,
+      method: request.part === 'service' ? 'POST' : 'GET',
+      contentType: request.part === 'service' ? `application/x-${request.service}-request` : '',
+      protocol: /^version=[012]$/.exec(String(http.incoming.headers['git-protocol'] ?? ''))?.[0] ?? '',
+      pusher: request.pusher,
+      maxPackBytes: limits.packBytes,
+    });
+    const exchange = new Exchange(backend, {
+      body: request.part === 'service' ? { head: head.bytes, chunks } : null,
+      outgoing: http.outgoing,
+      // A pack that is too long is refused by git, in its own words; nobody goes on sending for ever.
+      mostBytes: isPush ? limits.packBytes * 2 + slack : limits.questionBytes,
+      silence: limits.silence,
+    });
+    running.add(exchange);
+    try {
+      const decided = converse(backend.hook, {
+        begun: () => exchange.handOver(),
+        decide: async (updates) => {
+          const say = (line: string): void => void backend.report.write(`${line}\n`);
+          const verdicts = await decidePush({ ...options, place, pusher: request.pusher }, { updates, say });
+          backend.report.end();
+          return verdicts;
+        },
+      });
+      decided.then(
+        () => exchange.takeBack(),
+        (error: unknown) => {
+          options.onFault(error);
+          backend.end();
+        },
+      );
+      await exchange.run();
+      if (isPush)
+        await options.turns(place.app, async () => {
+          if (head.shallow.length > 0) await forgetEnds(place, head.shallow);
+          await repackWhenDue(place);
+        });
+    } finally {
+      running.delete(exchange);
+      backend.end();
+    }
+  };
+
   return {
     async serve(request, http) {
-      const place = placeOf(request.app);
-      const body = bodyOf(http.incoming);
-      if (running.size >= limits.requests)
+      if (inside >= limits.requests)
         throw new SignalboxError(
           'GIT_BUSY',
-          `${running.size} fetches and pushes are under way, which is as many as are taken at a time.`,
+          `${inside} fetches and pushes are under way, which is as many as are taken at a time.`,
         );
-      await requireRepository(place, request.service);
-      hooks ??= installHook(join(options.folder, '.hooks'));
-      const isPush = request.service === 'git-receive-pack' && request.part === 'service';
-      const chunks = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-      const head = isPush ? await patient(readPushHead(chunks), limits.silence, http.incoming) : nothing;
-      if (head.shallow.length > 0) await options.turns(place.app, () => noteEnds(place, head.shallow));
-      const backend = startBackend({
-        folder: options.folder,
-        searchPath: options.searchPath,
-        hooks: await hooks,
-        path: `/${request.app}.git/${request.part === 'service' ? request.service : request.part}`,
-        query: request.part === 'service' ? '' : `service=${request.service}`,
-        method: request.part === 'service' ? 'POST' : 'GET',
-        contentType: request.part === 'service' ? `application/x-${request.service}-request` : '',
-        protocol: /^version=[012]$/.exec(String(http.incoming.headers['git-protocol'] ?? ''))?.[0] ?? '',
-        pusher: request.pusher,
-        maxPackBytes: limits.packBytes,
-      });
-      const exchange = new Exchange(backend, {
-        body: request.part === 'service' ? { head: head.bytes, chunks } : null,
-        outgoing: http.outgoing,
-        // A pack that is too long is refused by git, in its own words; nobody goes on sending for ever.
-        mostBytes: isPush ? limits.packBytes * 2 + slack : limits.questionBytes,
-        silence: limits.silence,
-      });
-      running.add(exchange);
+      inside += 1;
       try {
-        const decided = converse(backend.hook, {
-          begun: () => exchange.handOver(),
-          decide: async (updates) => {
-            const say = (line: string): void => void backend.report.write(`${line}\n`);
-            const verdicts = await decidePush({ ...options, place, pusher: request.pusher }, { updates, say });
-            backend.report.end();
-            return verdicts;
-          },
-        });
-        decided.then(
-          () => exchange.takeBack(),
-          (error: unknown) => {
-            options.onFault(error);
-            backend.end();
-          },
-        );
-        await exchange.run();
-        if (isPush)
-          await options.turns(place.app, async () => {
-            if (head.shallow.length > 0) await forgetEnds(place, head.shallow);
-            await repackWhenDue(place);
-          });
+        await serve(request, http);
       } finally {
-        running.delete(exchange);
-        backend.end();
+        inside -= 1;
       }
     },
     close() {
@@ -189,138 +199,3 @@ async function patient(head: Promise<PushHead>, silence: number, incoming: Incom
     clearTimeout(timer);
   }
 }
-
-async function* following({ head, chunks }: { head: Buffer; chunks: AsyncIterator<Buffer> }): AsyncGenerator<Buffer> {
-  yield head;
-  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
-}
-
-interface ExchangeSides {
-  /** Null: there is none. */
-  readonly body: { readonly head: Buffer; readonly chunks: AsyncIterator<Buffer> } | null;
-  readonly outgoing: ServerResponse;
-  readonly mostBytes: number;
-  readonly silence: number;
-}
-
-/** One request and its answer, both ways with back-pressure. Ends with git's answer, and with git when the client goes away first. */
-class Exchange {
-  readonly #backend: Backend;
-  readonly #sides: ExchangeSides;
-  #handedOver = false;
-  #gone = false;
-  #silence: NodeJS.Timeout | undefined;
-  #refusal: SignalboxError | undefined;
-
-  constructor(backend: Backend, sides: ExchangeSides) {
-    this.#backend = backend;
-    this.#sides = sides;
-  }
-
-  /** What is pushed is here, and being decided on: from now on git is not ended because the client goes away. */
-  handOver(): void {
-    this.#handedOver = true;
-    clearTimeout(this.#silence);
-  }
-
-  /** All is decided: what is left is to say it. */
-  takeBack(): void {
-    this.#handedOver = false;
-    this.#heard();
-    if (this.#gone) this.letGo();
-  }
-
-  letGo(): void {
-    if (!this.#handedOver) this.#backend.end();
-  }
-
-  async run(): Promise<void> {
-    const { outgoing } = this.#sides;
-    const left = (): void => {
-      if (outgoing.writableFinished) return;
-      this.#gone = true;
-      this.letGo();
-    };
-    outgoing.once('close', left);
-    this.#heard();
-    try {
-      const sent = this.#send();
-      await Promise.all([this.#answer(), sent]);
-    } finally {
-      clearTimeout(this.#silence);
-      outgoing.off('close', left);
-    }
-  }
-
-  #heard(): void {
-    clearTimeout(this.#silence);
-    if (this.#handedOver) return;
-    this.#silence = setTimeout(() => {
-      this.letGo();
-      this.#sides.outgoing.destroy();
-    }, this.#sides.silence);
-  }
-
-  async #send(): Promise<void> {
-    const { body, mostBytes } = this.#sides;
-    const { input } = this.#backend;
-    let bytes = 0;
-    try {
-      for await (const chunk of body === null ? [] : following(body)) {
-        this.#heard();
-        bytes += chunk.length;
-        if (bytes > mostBytes) {
-          this.#refusal = new SignalboxError('TOO_LARGE', 'The request is larger than what git is given.');
-          this.letGo();
-          return;
-        }
-        // git that has said what it has to say reads no more; what the client still sends is let through.
-        if (input.writable && !input.write(chunk)) await roomIn(input);
-      }
-      input.end();
-    } catch {
-      // The client broke off, or its body was not what it said to be.
-      this.letGo();
-    }
-  }
-
-  async #answer(): Promise<void> {
-    const { outgoing } = this.#sides;
-    const reader = new CgiReader();
-    let answered = false;
-    for await (const chunk of this.#backend.output as AsyncIterable<Buffer>) {
-      this.#heard();
-      if (answered) await this.#give(chunk);
-      else {
-        const head = reader.take(chunk);
-        if (head === null) continue;
-        answered = true;
-        if (this.#gone || outgoing.destroyed) continue;
-        outgoing.writeHead(head.status, { ...head.headers, 'x-content-type-options': 'nosniff' });
-        if (head.rest.length > 0) await this.#give(head.rest);
-      }
-    }
-    if (!answered && !this.#gone) throw this.#refusal ?? unavailable(this.#backend.lastWords());
-    if (this.#refusal) outgoing.destroy();
-    else if (!this.#gone) outgoing.end();
-  }
-
-  async #give(chunk: Buffer): Promise<void> {
-    const { outgoing } = this.#sides;
-    if (this.#gone || outgoing.destroyed) return;
-    if (!outgoing.write(chunk)) await roomIn(outgoing);
-  }
-}
-
-/** Resolves when there is room again, or nobody who would need it. */
-const roomIn = (stream: NodeJS.WritableStream): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      for (const event of ['drain', 'close', 'error']) stream.off(event, done);
-      resolve();
-    };
-    for (const event of ['drain', 'close', 'error']) stream.once(event, done);
-  });
-
-const unavailable = (words: string): SignalboxError =>
-  new SignalboxError('GIT_UNAVAILABLE', `git has not answered${words === '' ? '' : `: ${words.slice(0, 300)}`}.`);
