@@ -13,7 +13,7 @@ export function answerGit(options: ApiOptions, closing: AbortSignal): (call: Cal
   const requireToken = passwordGuard(options.token);
   return async (call) => {
     try {
-      const pusher = plainText(requireToken(call.req.header('authorization')), 60);
+      const pusher = plainText(requireToken(call.req.header('authorization')), 200);
       if (options.git === undefined) throw new SignalboxError('NOT_FOUND', 'No git is served here.');
       if (closing.aborted) throw new SignalboxError('SHUTTING_DOWN', 'This control plane is being stopped.');
       await options.git({ ...wanted(call), pusher }, call.env);

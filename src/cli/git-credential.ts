@@ -1,8 +1,8 @@
-import { userInfo } from 'node:os';
 import type { StatusBody } from '../api/contract.ts';
 import { readToken } from '../config/home-folders.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
 import type { Invocation } from './invocation.ts';
+import { whoAsks } from './owner.ts';
 
 /** Bytes of a question of git. */
 const longestQuestion = 64 * 1024;
@@ -15,7 +15,10 @@ export async function gitCredential(invocation: Invocation, what: string): Promi
   if (what !== 'get') return exitCodes.done;
   const asked = parseQuestion(await readAll(process.stdin));
   const token = await tokenFor(invocation, asked);
-  if (token !== null) process.stdout.write(`username=${userName()}\npassword=${token}\n`);
+  if (token === null) return exitCodes.done;
+  // The name is free; it says who asks, where an environment is locked. HTTP's own form ends it at a colon.
+  const name = (await whoAsks(invocation, undefined)).replaceAll(':', ' ');
+  process.stdout.write(`username=${name}\npassword=${token}\n`);
   return exitCodes.done;
 }
 
@@ -47,15 +50,6 @@ async function tokenFor(invocation: Invocation, { protocol, host }: Question): P
     `signalbox: the control plane of ${invocation.home.root} is at 127.0.0.1:${addresses.api}, and git asks for ${protocol}://${host}: it gets no token. Run \`signalbox git remote\` again.`,
   );
   return null;
-}
-
-/** Only told, never checked. */
-function userName(): string {
-  try {
-    return userInfo().username.replaceAll(/[^A-Za-z0-9._-]/g, '') || 'signalbox';
-  } catch {
-    return 'signalbox';
-  }
 }
 
 async function readAll(stream: NodeJS.ReadStream): Promise<string> {

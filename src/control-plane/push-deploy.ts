@@ -16,6 +16,8 @@ export interface EnvironmentPush {
   readonly app: AppName;
   readonly environment: EnvironmentName;
   readonly sha: string;
+  /** Who pushes, in their own words: only locks look at it. */
+  readonly by: string;
   /** `live`: until all traffic is on it; `proven`: until it has gone through its bake. */
   readonly until: 'live' | 'proven';
   /** Aborts when nobody can be told any more: what was begun goes on. */
@@ -63,7 +65,7 @@ export function createPushDeploy(ports: PushDeployPorts): DeployPush {
 
   /** The rollout to follow; null: the commit serves already, and nothing is on its way. */
   async function begin(push: EnvironmentPush, say: (line: string) => void): Promise<RolloutId | null> {
-    const { app, environment, sha } = push;
+    const { app, environment, sha, by } = push;
     const isOurs = (release: Release | null): boolean => release !== null && release.sha === sha && !release.dirty;
     const { live, running } = await present(push);
     if (running !== null && running.kind === 'deploy' && isOurs(await store.release(running.release))) {
@@ -74,7 +76,7 @@ export function createPushDeploy(ports: PushDeployPorts): DeployPush {
       say(`${sha.slice(0, 7)} is live already as v${live.number}; nothing was done`);
       return null;
     }
-    const accepted = await commands.deploy({ app, environment, sha, dirty: false, folder: '.', folderName: app });
+    const accepted = await commands.deploy({ app, environment, sha, dirty: false, folder: '.', folderName: app, by });
     return accepted.rolloutId;
   }
 

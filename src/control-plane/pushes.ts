@@ -44,7 +44,7 @@ export function createPushes(ports: PushPorts): Pushes {
   }
 
   async function deployAll(
-    { app, after: sha }: PushedUpdate & { after: string },
+    { app, after: sha, pusher: by }: PushedUpdate & { after: string },
     wanted: readonly EnvironmentName[],
     say: (line: string) => void,
   ): Promise<PushAnswer> {
@@ -53,7 +53,7 @@ export function createPushes(ports: PushPorts): Pushes {
       const isLast = index === wanted.length - 1;
       const of = wanted.length === 1 && environment === 'production' ? '' : `${environment}: `;
       const until = isLast ? 'live' : 'proven';
-      const answer = await deploy({ app, environment, sha, until, leaving: leaving.signal }, (line) => say(`${of}${line}`));
+      const answer = await deploy({ app, environment, sha, by, until, leaving: leaving.signal }, (line) => say(`${of}${line}`));
       const rest = wanted.slice(index + 1);
       if (answer.ok) continue;
       if (rest.length > 0) say(`nothing was done for ${rest.join(', ')}`);

@@ -55,7 +55,7 @@ describe('git over HTTP', () => {
       const { status, body } = await ask(refs, { authorization: basic(name, at.token) });
       expect([status, body]).toEqual([200, 'served']);
     }
-    expect(asked.map(({ pusher }) => pusher)).toEqual(['ada', '', `${'x'.repeat(59)}…`, 'red']);
+    expect(asked.map(({ pusher }) => pusher)).toEqual(['ada', '', `${'x'.repeat(199)}…`, 'red']);
     expect(asked[0]).toEqual({ app: 'shop', service: 'git-upload-pack', part: 'info/refs', pusher: 'ada' });
   });
 
