@@ -5,6 +5,7 @@ import type { GeneratedFile } from './generated.ts';
 import { githubActionsFiles } from './github-actions/files.ts';
 import { imageFiles } from './image-files.ts';
 import type { BlueprintInput } from './input.ts';
+import { preCommitFile } from './pre-commit.ts';
 
 /** One kind of files that can be made for a repository. */
 export interface Blueprint {
@@ -53,5 +54,11 @@ export const blueprints: readonly Blueprint[] = [
         target: answers['target'] === 'signalbox' ? 'signalbox' : 'aws',
         credentials: answers['credentials'] === 'secrets' ? 'secrets' : 'oidc',
       }),
+  },
+  {
+    name: 'pre-commit',
+    says: 'hooks that look at every commit, by the scripts of the repository',
+    needs: 'pre-commit 3.2 or later',
+    make: (input) => [preCommitFile(input)],
   },
 ];

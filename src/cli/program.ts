@@ -71,7 +71,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
       run(options, async (to) => (await import('./dev.ts')).dev(to, folder, options)),
     );
   verb('generate', 'make files for a repository: Dockerfiles, compose.yaml, workflows and more', 'signalbox generate compose')
-    .argument('[what]', 'dockerfile, compose, env-example or github-actions; see --list')
+    .argument('[what]', 'dockerfile, compose, env-example, github-actions or pre-commit; see --list')
     .argument('[folder]', 'folder of the app')
     .option('--check', 'change nothing; exit code 1 when a file is not up to date')
     .option('--list', 'say what can be made, and what each needs')
