@@ -69,7 +69,8 @@ function mistakes(config: Config): string[] {
       found.push(...Object.keys(hook).filter((key) => !allowed.includes(key)));
       if (local) found.push(...['id', 'name', 'entry', 'language'].filter((key) => typeof hook[key] !== 'string'));
       found.push(...((hook['stages'] ?? []) as string[]).filter((stage) => !stages.includes(stage)));
-      for (const key of ['files', 'exclude']) if (typeof hook[key] === 'string') new RegExp(hook[key]);
+      for (const key of ['files', 'exclude'])
+        if (typeof hook[key] === 'string') expect(() => new RegExp(String(hook[key]))).not.toThrow();
     }
   }
   return found;
