@@ -24,13 +24,16 @@ import { ensureToken, makeHomeFolders } from './config/home-folders.ts';
 import { loadAppSpec } from './config/load.ts';
 import { forgetRuntime, keepRuntime } from './config/runtime-of-home.ts';
 import { loadSettings, processEnvironment, type Settings } from './config/settings.ts';
+import { transportEnvironment } from './config/settings-forge.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
 import { endApps, endKeeper } from './daemon-end.ts';
 import { fault, log } from './daemon-log.ts';
 import { availableMemory, placeWorkFolders } from './daemon-machine.ts';
 import { openPushes } from './daemon-pushes.ts';
+import { openForge } from './daemon-webhooks.ts';
 import { SignalboxError } from './domain/errors.ts';
 import type { ArtifactRef } from './domain/release.ts';
+import { releaseUrls } from './domain/urls.ts';
 import { environmentKey } from './domain/values.ts';
 import { createHealthMonitor } from './monitor/health-monitor.ts';
 import { openBuilder } from './pipeline/builder.ts';
@@ -117,7 +120,12 @@ async function start(): Promise<void> {
   const artifacts = join(work, 'artifacts');
   const persist = join(work, 'persist');
   const turns = openTurns();
-  const source = gitSource({ folder: home.sources, searchPath, turns });
+  const source = gitSource({
+    folder: home.sources,
+    searchPath,
+    turns,
+    fetching: { plainHttp: settings.forge.plainLoopback, environment: transportEnvironment(environment) },
+  });
   const shared = new SharedBuilds<BuildResult>();
   const folders = await openBuilder({ artifacts, logs: home.logs, source, clock, environment, shared });
   const images =
@@ -209,8 +217,22 @@ async function start(): Promise<void> {
     searchPath,
     turns,
   });
+  const forge = await openForge({
+    epoch,
+    store,
+    source,
+    clock,
+    ids: systemIds(),
+    keys: join(home.keys, 'forge'),
+    plainLoopback: settings.forge.plainLoopback,
+    version,
+    feed: controlPlane.feed,
+    receive: (update, say) => pushes.receive(update, say),
+    addressOf: (release) => releaseUrls(release, addresses.http)[0] ?? null,
+  });
   /** `handover`: only this program ends, as a new one will take over; the others go with the keeper and the proxy. */
   const stop = once(async (what: 'handover' | 'keeper' | 'instances') => {
+    forge.stop();
     pushes.stop();
     await api.close();
     controlPlane.stop();
@@ -230,6 +252,7 @@ async function start(): Promise<void> {
     keeper.close();
     process.exit(0);
   });
+  await forge.start();
   const api = await startApi({
     commands: controlPlane.commands,
     store: store.atOnce,
@@ -249,6 +272,7 @@ async function start(): Promise<void> {
     ...(images === null ? {} : { doctor: () => images.check() }),
     certificates: (again) => dataPlane.certificates(again),
     git: (request, http) => pushes.serve(request, http),
+    webhooks: forge.commands,
     shutdown: ({ instances }) => void stop(instances ? 'instances' : 'keeper'),
     token,
     socketPath: home.apiSocket,

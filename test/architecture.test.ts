@@ -89,6 +89,7 @@ const rooms: Rooms = {
   'daemon-end': ['*'],
   'daemon-log': ['*'],
   'daemon-machine': ['*'],
+  'daemon-webhooks': ['*'],
   'daemon-pushes': ['*'],
 };
 

@@ -8,6 +8,7 @@ import { answerGit } from './answer-git.ts';
 import { answerReads } from './answer-reads.ts';
 import { answerSource } from './answer-source.ts';
 import { answerStreams, type StreamContext } from './answer-streams.ts';
+import { answerWebhooks } from './answer-webhooks.ts';
 import type { Operation } from './operation.ts';
 import { type OperationName, operations } from './operations.ts';
 import { problemOf } from './problems.ts';
@@ -29,12 +30,15 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
     ...answerCertificates(options),
     ...answerEnvironments(options),
     ...answerSource(options),
+    ...answerWebhooks(options),
     ...streams,
     events,
   };
 
   app.use('*', async (call, next) => {
-    if (loopback && !call.env.viaSocket) requireLoopbackName(call.req.header('host'));
+    // A forge comes by a public name, through a proxy in front; what it brings proves itself.
+    const isHook = call.req.method === 'POST' && call.req.path.startsWith('/v1/hooks/');
+    if (loopback && !call.env.viaSocket && !isHook) requireLoopbackName(call.req.header('host'));
     await next();
     if (call.finalized) call.res.headers.set('cache-control', 'no-store');
   });

@@ -32,6 +32,11 @@
  * GET  /v1/apps/:app/environments/:env/logs?service=&release=&tail=&follow=   server-sent events: `line` (LogBody)
  * GET  /v1/doctor                                        -> DoctorBody
  * GET  /v1/certificates, POST /v1/certificates/reload    -> CertificatesBody
+ * GET  /v1/webhooks                                      -> ListBody<WebhookBody>
+ * POST /v1/apps/:app/webhook                             NewWebhookBody -> WebhookAddedBody
+ * POST /v1/apps/:app/webhook/remove                      -> 204
+ * GET  /v1/apps/:app/webhook/deliveries                  -> ListBody<DeliveryBody>
+ * POST /v1/hooks/:app                                    what a forge sends; no token, its own proof -> HookAnswerBody (202, or 200: known)
  * POST /v1/shutdown                                      ShutdownBody -> 202 (used by `down`)
  * GET  /v1/openapi.json                                  the OpenAPI 3.1 description of all this
  */
@@ -290,4 +295,53 @@ export interface DoctorCheck {
   readonly state: 'ok' | 'warning' | 'failed';
   readonly detail: string;
   readonly fix?: string;
+}
+
+export interface NewWebhookBody {
+  readonly kind: 'github' | 'gitlab' | 'gitea';
+  /** Of the repository: https, or ssh with a deploy key. No user or password in it. */
+  readonly url: string;
+  /** Base of the forge's API where it is not the usual one. */
+  readonly api?: string;
+  /** Default: a new one. */
+  readonly secret?: string;
+  readonly token?: string;
+  /** A private key as ssh-keygen writes it, without a passphrase. */
+  readonly deployKey?: string;
+}
+
+export interface WebhookBody {
+  readonly app: string;
+  readonly kind: 'github' | 'gitlab' | 'gitea';
+  readonly url: string;
+  /** Where the forge has to send to, on the address of the API. */
+  readonly path: string;
+  readonly token: boolean;
+  readonly deployKey: boolean;
+  readonly createdAt: string;
+}
+
+export interface WebhookAddedBody extends WebhookBody {
+  /** Shown this once. */
+  readonly secret: string;
+}
+
+export interface DeliveryBody {
+  readonly id: string;
+  /** The forge's name of it. */
+  readonly name: string;
+  readonly type: string;
+  readonly ref?: string;
+  readonly sha?: string;
+  readonly pullRequest?: number;
+  readonly fromFork?: boolean;
+  readonly receivedAt: string;
+  readonly state: 'waiting' | 'working' | 'done' | 'failed';
+  readonly attempts: number;
+  readonly outcome: string | null;
+}
+
+export interface HookAnswerBody {
+  readonly result: 'taken' | 'noted' | 'already taken';
+  readonly delivery: string;
 }

@@ -65,9 +65,17 @@ function answerContent(operation: Operation, refer: Refer): Json | null {
   return Object.keys(content).length === 0 ? null : content;
 }
 
-function requestBody(request: z.ZodType | 'bundle', refer: Refer): Json {
+function requestBody(request: z.ZodType | 'bundle' | 'webhook', refer: Refer): Json {
   if (request === 'bundle')
     return { required: true, content: { 'application/x-git-bundle': { schema: { type: 'string', format: 'binary' } } } };
+  if (request === 'webhook')
+    return {
+      required: true,
+      content: {
+        'application/json': { schema: { type: 'object' } },
+        'application/x-www-form-urlencoded': { schema: { type: 'object', properties: { payload: { type: 'string' } } } },
+      },
+    };
   return { required: true, content: { 'application/json': { schema: refer(request, 'input') } } };
 }
 

@@ -7,8 +7,8 @@ export interface Operation {
   readonly path: string;
   readonly summary: string;
   readonly query?: z.ZodObject;
-  /** Schema of a JSON body; `bundle`: a git bundle as it is. */
-  readonly request?: z.ZodType | 'bundle';
+  /** Schema of a JSON body; `bundle`: a git bundle as it is; `webhook`: whatever a forge sends. */
+  readonly request?: z.ZodType | 'bundle' | 'webhook';
   readonly status: 200 | 202 | 204;
   readonly answer?: z.ZodType;
   /** Server-sent events by name; beside `answer` when the client may choose by its `accept` header. */

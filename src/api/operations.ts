@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { environmentOperations } from './operations-environments.ts';
+import { webhookOperations } from './operations-webhooks.ts';
 import { certificatesBody } from './schema-certificates.ts';
 import {
   acceptedBody,
@@ -184,6 +185,7 @@ export const operations = {
     answer: certificatesBody,
   },
   ...environmentOperations,
+  ...webhookOperations,
   shutdown: {
     method: 'post',
     path: '/v1/shutdown',

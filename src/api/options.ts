@@ -5,11 +5,22 @@ import type { Runtime } from '../ports/runtime.ts';
 import type { Store } from '../ports/store.ts';
 import type { CertificatesBody, DoctorCheck } from './contract.ts';
 import type { DeclaredWorkload } from './present-status.ts';
+import type { WebhookCommands } from './webhook-commands.ts';
 
 /** The part of the store that the API reads. Writing is what commands are for. */
 export type StoreReads = Pick<
   Store,
-  'app' | 'apps' | 'environment' | 'environments' | 'release' | 'releases' | 'rollout' | 'rollouts' | 'events'
+  | 'app'
+  | 'apps'
+  | 'environment'
+  | 'environments'
+  | 'release'
+  | 'releases'
+  | 'rollout'
+  | 'rollouts'
+  | 'events'
+  | 'hooks'
+  | 'deliveries'
 >;
 
 /** The part of a data plane that `status` and `doctor` show. */
@@ -40,6 +51,8 @@ export interface ApiOptions {
   ) => () => void;
   /** The certificates of HTTPS; `again`: read anew first. Left out where the data plane has none of its own. */
   readonly certificates?: (again: boolean) => Promise<Omit<CertificatesBody, 'https'>>;
+  /** What forges send, and where it is set. Left out: no webhooks. */
+  readonly webhooks?: WebhookCommands;
   /** Serves git's own clients: fetch and push. Left out: not here. Throws before anything is answered, or not at all. */
   readonly git?: (request: GitRequest, http: { incoming: IncomingMessage; outgoing: ServerResponse }) => Promise<void>;
   /** Checks that only the composition root can make (keeper, disk …), added to the API's own. */

@@ -12,6 +12,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NOT_FOUND: 404,
   TOO_LARGE: 413,
   UNAUTHORISED: 401,
+  WEBHOOK_REFUSED: 401,
   UNKNOWN_ENVIRONMENT: 404,
   UNKNOWN_SOURCE: 404,
 };

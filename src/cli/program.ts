@@ -4,6 +4,7 @@ import type { CommonOptions } from './invocation.ts';
 import { addCheckVerbs } from './program-checks.ts';
 import { addEnvironmentVerbs, owner, promotion } from './program-environments.ts';
 import { registerGit } from './program-git.ts';
+import { registerWebhook } from './program-webhook.ts';
 import type { MakeVerb, RunVerb } from './program-verb.ts';
 
 type Options = CommonOptions & Record<string, never>;
@@ -211,6 +212,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
     });
   addCheckVerbs(verb, run);
   registerGit(verb, run);
+  registerWebhook(verb, run);
   verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>
     run(options, async (to) => (await import('./doctor.ts')).doctor(to)),
   );

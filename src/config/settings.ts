@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { SignalboxError } from '../domain/errors.ts';
 import { type DockerSettings, readDockerSettings, readRuntime, type RuntimeName } from './settings-docker.ts';
 import { type EdgeSettings, readEdgeSettings } from './settings-edge.ts';
+import { type ForgeSettings, readForgeSettings } from './settings-forge.ts';
 import { parseTrusted } from './trusted.ts';
 
 /** What the operator of an installation decides, from the environment. The one place that reads it. */
@@ -26,6 +27,7 @@ export interface Settings {
   /** Addresses or CIDR ranges whose X-Forwarded-* is believed. Default: none. */
   readonly trustedProxies: readonly string[];
   readonly edge: EdgeSettings;
+  readonly forge: ForgeSettings;
   /** Releases kept per app and environment (default 10), and bytes of artifacts kept over all apps (default 20 GiB). */
   readonly retention: { readonly releases: number; readonly artifactBytes: number };
   readonly runtime: RuntimeName;
@@ -66,6 +68,7 @@ export function readSettings(
     }),
     trustedProxies: parseTrusted('SIGNALBOX_TRUSTED_PROXIES', text(variables, 'SIGNALBOX_TRUSTED_PROXIES') ?? ''),
     edge: readEdgeSettings(variables),
+    forge: readForgeSettings(variables),
     retention: {
       releases: integer(variables, {
         name: 'SIGNALBOX_KEEP_RELEASES',

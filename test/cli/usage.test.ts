@@ -24,6 +24,7 @@ const verbs = [
   'demo',
   'scan',
   'git',
+  'webhook',
   'doctor',
 ];
 

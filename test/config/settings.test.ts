@@ -14,6 +14,7 @@ test('without any variable everything listens on loopback, on ports an ordinary 
     proxyWorkers: 1,
     trustedProxies: [],
     edge: {},
+    forge: { plainLoopback: false },
     retention: { releases: 10, artifactBytes: 20 * 1024 ** 3 },
     runtime: 'process',
     docker: {

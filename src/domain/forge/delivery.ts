@@ -49,7 +49,7 @@ export type DeliveryEvent =
 export type DeliveryEffect = { readonly type: 'work'; readonly after: Millis };
 
 /** Begun this often it is given up: it may be what makes the program end. */
-export const mostAttempts = 6;
+export const mostAttempts = 10;
 const firstPause = 2000;
 const longestPause = 120_000;
 

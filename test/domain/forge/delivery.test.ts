@@ -25,7 +25,7 @@ describe('a delivery', () => {
       pauses.push(...after.effects.map((effect) => effect.after));
       delivery = after.delivery;
     }
-    expect(pauses).toEqual([2000, 4000, 8000, 16_000, 32_000]);
+    expect(pauses).toEqual([2000, 4000, 8000, 16_000, 32_000, 64_000, 120_000, 120_000, 120_000]);
     expect(delivery).toMatchObject({ state: 'failed', outcome: 'The forge does not answer.' });
   });
 

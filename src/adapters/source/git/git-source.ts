@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignalboxError } from '../../../domain/errors.ts';
 import type { AppName } from '../../../domain/values.ts';
+import type { FetchSource } from '../../../ports/fetch-source.ts';
 import type { Source, SourceVersion } from '../../../ports/source.ts';
+import { type FetchLimits, fetchRemote, remoteHead } from './fetch.ts';
 import { type GitResult, git, gitReason } from './git.ts';
 import { checkApp, checkPath, checkSha } from './names.ts';
 import { type Place, receiveBundle } from './receive.ts';
@@ -24,6 +26,8 @@ export interface GitSourceOptions {
   readonly timeout?: number;
   /** Shared with whatever else writes into the repositories. */
   readonly turns?: Turns;
+  /** Of fetches from other machines. Default: 2 GiB, no http://. */
+  readonly fetching?: Partial<FetchLimits>;
 }
 
 /** Longest file that `readFile` gives out, in bytes. */
@@ -38,8 +42,9 @@ interface TreeEntry {
 }
 
 /** Sources in bare git repositories on this machine. */
-export function gitSource(options: GitSourceOptions): Source {
+export function gitSource(options: GitSourceOptions): Source & FetchSource {
   const timeout = options.timeout ?? 300_000;
+  const fetching: FetchLimits = { maxBytes: 2 * 1024 ** 3, plainHttp: false, environment: {}, ...options.fetching };
   const turns = options.turns ?? openTurns();
   const place = (app: AppName): Place => ({
     app,
@@ -92,6 +97,15 @@ export function gitSource(options: GitSourceOptions): Source {
         const sha = await receiveBundle(place(app), { ...bundle, maxBytes: options.maxBundleBytes ?? 2 * 1024 ** 3 });
         return version(app, sha);
       }),
+
+    fetch: (app, wanted) =>
+      turns(app, async () => {
+        const { expected, head } = await fetchRemote(place(app), wanted, fetching);
+        if (head === null || !expected) return { found: 'other', head };
+        return { found: 'expected', version: await version(app, head) };
+      }),
+
+    head: (app, wanted) => turns(app, () => remoteHead(place(app), wanted, fetching)),
 
     version,
 

@@ -12,6 +12,10 @@ export interface GitCall {
   readonly timeout?: number;
   /** Bytes of output that are still taken. Default 64 MiB. */
   readonly maxOutput?: number;
+  /** Variables on top, for transports. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface GitResult {
@@ -20,7 +24,7 @@ export interface GitResult {
   readonly stdout: Buffer;
   readonly stderr: string;
   /** Why it ended without a code of its own. */
-  readonly fault?: 'timed-out' | 'too-much-output' | 'not-started';
+  readonly fault?: 'timed-out' | 'too-much-output' | 'not-started' | 'ended';
 }
 
 /**
@@ -65,6 +69,8 @@ export function git(call: GitCall): Promise<GitResult> {
       }
     };
     const timer = setTimeout(() => end('timed-out'), call.timeout ?? 60_000);
+    const ended = (): void => end('ended');
+    call.signal?.addEventListener('abort', ended, { once: true });
     const output: Buffer[] = [];
     let size = 0;
     let stderr = '';
@@ -87,6 +93,7 @@ export function git(call: GitCall): Promise<GitResult> {
     });
     child.on('close', (code) => {
       clearTimeout(timer);
+      call.signal?.removeEventListener('abort', ended);
       resolve({
         code: fault === undefined ? code : null,
         stdout: Buffer.concat(output),
@@ -111,6 +118,7 @@ export const bareEnvironment = (searchPath: string): Record<string, string> => (
 });
 
 const gitEnvironment = (call: GitCall): Record<string, string> => ({
+  ...call.environment,
   ...bareEnvironment(call.searchPath),
   GIT_DIR: call.gitDir,
   ...(call.workTree === undefined ? {} : { GIT_WORK_TREE: call.workTree }),

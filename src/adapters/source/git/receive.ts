@@ -51,13 +51,18 @@ export async function receiveBundle(place: Place, bundle: { file: string; ref: s
     const type = await call(place, ['cat-file', '-t', incoming]);
     if (type.stdout.toString().trim() !== 'commit') throw bad(`${ref} is no commit.`);
     await claim(place, await identityOf(place, sha, heads));
-    const kept = await call(place, ['update-ref', `refs/signalbox/kept/${sha}`, sha]);
-    if (kept.code !== 0) throw bad(`The source cannot be kept: ${gitReason(kept)}.`);
+    await keep(place, sha);
   } finally {
     await call(place, ['update-ref', '-d', incoming]);
   }
   await repackWhenDue(place);
   return sha;
+}
+
+/** From now on the commit and all that it needs stay. @throws BAD_BUNDLE */
+export async function keep(place: Place, sha: string): Promise<void> {
+  const kept = await call(place, ['update-ref', `refs/signalbox/kept/${sha}`, sha]);
+  if (kept.code !== 0) throw bad(`The source cannot be kept: ${gitReason(kept)}.`);
 }
 
 async function checkFile(file: string, maxBytes: number): Promise<void> {
@@ -115,7 +120,7 @@ export async function noteShallow(place: Place, boundary: readonly string[]): Pr
   if (fresh.length > 0) await appendFile(file, `${fresh.join('\n')}\n`);
 }
 
-async function identityOf(place: Place, sha: string, heads: Map<string, string>): Promise<Identity> {
+export async function identityOf(place: Place, sha: string, heads: Map<string, string>): Promise<Identity> {
   const marks = [...heads.keys()]
     .filter((ref) => ref.startsWith(originPrefix))
     .map((ref) => `origin:${ref.slice(originPrefix.length)}`);
