@@ -12,9 +12,9 @@ import type { WebhookCommands } from './webhook-commands.ts';
 /** Forges send less; what is larger they cut themselves. */
 const mostBytes = 1024 * 1024;
 /** For a body to arrive. */
-const bodyMs = 20_000;
+const bodyMs = 10_000;
 /** Bodies read at a time, from whomever. */
-const mostAtOnce = 32;
+const mostAtOnce = 128;
 
 export function answerWebhooks({ webhooks, store }: ApiOptions) {
   const commands = (): WebhookCommands => {
@@ -46,8 +46,7 @@ export function answerWebhooks({ webhooks, store }: ApiOptions) {
       const header: ReadHeader = (name) => call.req.header(name);
       if (!hasProof(header)) throw new SignalboxError('WEBHOOK_REFUSED', 'The call is not let in.');
       if (Number(header('content-length') ?? 0) > mostBytes) throw tooLarge();
-      if (reading >= mostAtOnce)
-        throw new SignalboxError('FORGE_UNREACHABLE', 'Too many calls at once.', { hint: 'Send it again later.' });
+      if (reading >= mostAtOnce) throw new SignalboxError('GIT_BUSY', 'Too many calls of webhooks are under way.');
       reading += 1;
       let body: Buffer;
       try {

@@ -68,6 +68,22 @@ describe('source that is fetched', () => {
     expect(readFileSync(join(place.path, 'sources', 'shop.git', 'config'), 'utf8')).not.toContain(token);
   });
 
+  test('is fetched with no secret on any command line', async () => {
+    const bin = join(place.path, 'bin');
+    mkdirSync(bin);
+    const real = execFileSync('which', ['git'], { encoding: 'utf8' }).trim();
+    writeFileSync(join(bin, 'git'), `#!/bin/sh\nprintf '%s\\n' "$*" >> "$(dirname "$0")/called"\nexec ${real} "$@"\n`);
+    chmodSync(join(bin, 'git'), 0o755);
+    const source = await open({ token }, { searchPath: `${bin}:${testEnvironment()['PATH'] ?? ''}` });
+    const sha = repository.commit({ 'a.txt': 'one' });
+    push('main');
+    const access = { token: { user: 'x-access-token', secret: token } };
+    expect(await source.fetch(app, wanted(sha, { access }))).toMatchObject({ found: 'expected' });
+    const called = readFileSync(join(bin, 'called'), 'utf8');
+    expect(called).toContain(`${forge.url}/acme/shop.git`);
+    expect(called).not.toContain(token);
+  });
+
   test('is not the commit when the branch leads elsewhere, to nothing, or never had it', async () => {
     const source = await open();
     const first = repository.commit({ 'a.txt': 'one' });
