@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { DoctorBody } from '../../src/api/contract.ts';
-import { clock, nodeVersion } from '../../src/cli/doctor-machine.ts';
+import { clock, gitVersion, nodeVersion } from '../../src/cli/doctor-machine.ts';
 import { endStarted, makeFolder, onlyJson, removeFolders, runCli } from './run-cli.ts';
 
 afterEach(endStarted);
@@ -68,6 +68,15 @@ describe('doctor', () => {
     const { code, check } = await doctor(await makeFolder({}, { git: false }), { ...free, PATH: '/nonexistent' });
     expect(code).toBe(1);
     expect(check('git')).toMatchObject({ state: 'failed' });
+  });
+
+  it('knows which git cannot take pushes, by its age or for lack of its HTTP part', () => {
+    const versions = ['1.8.3', '2.28.9', '2.29.0', '2.39.5 (Apple Git-154)', '3.0'].map((one) => `git version ${one}`);
+    expect(versions.map((one) => gitVersion(one, true).state)).toEqual(['warning', 'warning', 'ok', 'ok', 'ok']);
+    expect(gitVersion('git version 2.40.0', false)).toMatchObject({
+      state: 'warning',
+      fix: expect.stringContaining('git-daemon'),
+    });
   });
 
   it('knows which Node is too old, and a clock that is years off', () => {

@@ -28,8 +28,8 @@ export async function keepPushed(place: Place, object: string): Promise<string> 
   const peeled = await call(place, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${object}^{commit}`]);
   const sha = peeled.stdout.toString('latin1').trim();
   if (peeled.code !== 0 || !/^[0-9a-f]{40}$/.test(sha)) throw refused('What is pushed leads to no commit.');
-  const whole = await call(place, ['rev-list', '--quiet', '--objects', sha, '--not', `--glob=${keptPrefix}*`]);
-  if (whole.code !== 0) throw refused(`Parts of the history are missing: ${gitReason(whole)}.`);
+  const missing = await missingHistory(place, sha);
+  if (missing !== null) throw refused(`Parts of the history are missing: ${missing}.`);
   await claim(place, await identityOf(place, sha));
   const kept = await call(place, ['update-ref', `${keptPrefix}${sha}`, sha]);
   if (kept.code !== 0) throw new SignalboxError('INTERNAL', `The source cannot be kept: ${gitReason(kept)}.`);
@@ -55,14 +55,39 @@ async function hasParents(place: Place, sha: string): Promise<boolean> {
 
 /** Forgets those that have not come after all. */
 export async function forgetEnds(place: Place, shallow: readonly string[]): Promise<void> {
-  const gone = new Set<string>();
-  for (const sha of shallow.slice(0, 1000)) if ((await call(place, ['cat-file', '-e', sha])).code !== 0) gone.add(sha);
-  if (gone.size === 0) return;
+  const noted = new Set(shallow);
+  await dropEnds(place, async (sha) => noted.has(sha) && (await call(place, ['cat-file', '-e', sha])).code !== 0);
+}
+
+/** Null: everything that the commit leads to is here, or before the end of some pusher's history; else what is not. */
+async function missingHistory(place: Place, sha: string): Promise<string | null> {
+  const check = async (): Promise<string | null> => {
+    const found = await call(place, ['rev-list', '--quiet', '--objects', sha, '--not', `--glob=${keptPrefix}*`]);
+    return found.code === 0 ? null : gitReason(found);
+  };
+  // A history that ended for one pusher may have been completed by another, or may go on from what is here.
+  const putBack = await dropEnds(place, (end) => hasParents(place, end));
+  const missing = await check();
+  if (missing === null || putBack === null) return missing;
+  await putBack();
+  return check();
+}
+
+/** Takes ends of histories away. @returns how to put them back; null: none were taken away. */
+async function dropEnds(place: Place, which: (sha: string) => Promise<boolean>): Promise<(() => Promise<void>) | null> {
   const file = join(place.gitDir, 'shallow');
-  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '' && !gone.has(line));
-  if (lines.length === 0) return rm(file, { force: true });
-  await writeFile(`${file}.new`, `${lines.join('\n')}\n`);
-  await rename(`${file}.new`, file);
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const lines = text.split('\n').filter((line) => line !== '');
+  const kept: string[] = [];
+  for (const line of lines) if (!(await which(line))) kept.push(line);
+  if (kept.length === lines.length) return null;
+  const write = async (content: string): Promise<void> => {
+    if (content === '') return rm(file, { force: true });
+    await writeFile(`${file}.new`, content);
+    await rename(`${file}.new`, file);
+  };
+  await write(kept.map((line) => `${line}\n`).join(''));
+  return () => write(text);
 }
 
 /** By the first commits of the whole history, where it is here, and by those at which it has ended for some pusher. */
