@@ -56,7 +56,11 @@ describe('git push', () => {
   it('brings a first commit live, a second one without a dropped request, and a broken one nowhere', async () => {
     const app = await site.app('hello');
     const first = await app.commit({ copy: 'examples/hello' });
-    const made = await push(app, 'hello', 'main');
+    const remote = await site.installation.cli('git', 'remote', '--app', app.folder);
+    expect([remote.exitCode, remote.stderr]).toEqual([0, '']);
+    expect(await readFile(join(app.folder, '.git/config'), 'utf8')).not.toContain(token);
+    const pushIt = (...words: string[]): Promise<Pushed> => startPush(app, 'signalbox', ...words).done;
+    const made = await pushIt('main');
     expect(made.code, made.said).toBe(0);
     expect(made.said).toMatch(/remote: v1 is live after .*; \d+ requests served, 0 dropped/);
     expect(made.said).toContain('remote: http://hello.localhost:');
@@ -65,13 +69,13 @@ describe('git push', () => {
 
     const visits = await site.visit('hello.localhost');
     const second = await app.change({ 'page.js': `${await readFile(join(app.folder, 'page.js'), 'utf8')}\n// more\n` });
-    const next = await push(app, 'hello', 'main');
+    const next = await pushIt('main');
     expect(next.code, next.said).toBe(0);
     expect(next.said).toMatch(/v2 is live after .*\(switch \d+ ms\); \d+ requests served, 0 dropped/);
     expect(next.said).toContain(`${first.slice(0, 7)}..${second.slice(0, 7)}  main -> main`);
 
     await app.change({ 'server.js': 'console.log("it is broken: \\u001b[31mred"); process.exit(1);\n' });
-    const broken = await push(app, 'hello', 'main');
+    const broken = await pushIt('main');
     expect(losses(await visits.stop())).toEqual(noLosses);
     expect(broken.code, broken.said).toBe(1);
     expect(broken.said).toMatch(/! \[remote rejected\] main -> main \(deploy failed: .*\[INSTANCE_CRASHED\]\)/);
@@ -79,7 +83,7 @@ describe('git push', () => {
     expect(broken.said).not.toContain('\u001b[31m');
     expect(await repository('hello', 'rev-parse', 'refs/heads/main')).toBe(second);
     expect((await site.environment('hello')).release).toBe('v2');
-    const again = await push(app, 'hello', `${second}:refs/heads/other`);
+    const again = await pushIt(`${second}:refs/heads/other`);
     expect([again.code, again.said]).toEqual([0, expect.stringContaining('no environment follows other')]);
     expect(await repository('hello', 'fsck', '--no-dangling')).toBe('');
   });

@@ -5,7 +5,7 @@ import { SignalboxError } from '../../../domain/errors.ts';
 import type { AppName } from '../../../domain/values.ts';
 import type { PushedSource } from '../../../ports/pushed-source.ts';
 import { type GitResult, git, gitReason } from './git.ts';
-import type { Identity } from './identity.ts';
+import { type Identity, readIdentity } from './identity.ts';
 import { claim, noteShallow, type Place } from './receive.ts';
 
 const call = (place: Place, args: readonly string[], input?: string): Promise<GitResult> =>
@@ -98,6 +98,11 @@ async function identityOf(place: Place, sha: string): Promise<Identity> {
   };
   const whole = await roots('--shallow-file', '/dev/null');
   const ends = (await roots()).filter((end) => !whole.includes(end));
+  // An end on record may lie in the middle of what is known by now.
+  for (const mark of (await readIdentity(place.gitDir)) ?? []) {
+    const end = /^shallow:([0-9a-f]{40})$/.exec(mark)?.[1];
+    if (end !== undefined && (await call(place, ['merge-base', '--is-ancestor', end, sha])).code === 0) ends.push(end);
+  }
   return new Set([...whole.map((root) => `root:${root}`), ...ends.map((end) => `shallow:${end}`)]);
 }
 
