@@ -123,7 +123,7 @@ describe('too many at a time', () => {
       return { ok: true, deployed: false };
     };
     const first = place.start(shop.folder, 'push', 'signalbox', 'main');
-    await expect.poll(() => place.updates.length).toBe(1);
+    await expect.poll(() => place.updates.length, { timeout: 15_000 }).toBe(1);
     const refused = await place.git(shop.folder, 'ls-remote', 'signalbox');
     expect([refused.code, refused.said]).toEqual([128, expect.stringContaining('503')]);
     letGo();

@@ -147,7 +147,7 @@ describe('every ref of a push', () => {
       return taken;
     };
     const mine = place.start(shop.folder, 'push', 'signalbox', 'main:main');
-    await expect.poll(() => place.updates.length).toBe(2);
+    await expect.poll(() => place.updates.length, { timeout: 15_000 }).toBe(2);
     expect((await push('theirs:main')).code).toBe(0);
     letGo();
     const { code, said } = await mine.done;
@@ -163,11 +163,11 @@ describe('every ref of a push', () => {
     shop.git('reset', '-q', '--hard', 'HEAD~1');
     const mine = shop.commit({ 'b.txt': 'mine' });
     place.answer = async ({ after }) => {
-      if (after === mine) await expect.poll(() => refOf('refs/heads/main')).toBe(theirs);
+      if (after === mine) await expect.poll(() => refOf('refs/heads/main'), { timeout: 15_000 }).toBe(theirs);
       return { ok: true, deployed: true };
     };
     const first = place.start(shop.folder, 'push', 'signalbox', 'main:main');
-    await expect.poll(() => place.updates.length).toBe(2);
+    await expect.poll(() => place.updates.length, { timeout: 15_000 }).toBe(2);
     expect((await push('theirs:main')).code).toBe(0);
     const { code, said } = await first.done;
     expect([code, said]).toEqual([0, expect.stringContaining('another push has moved the branch meanwhile')]);
@@ -320,11 +320,11 @@ describe('a pusher who goes away', () => {
       return { ok: true, deployed: true };
     };
     const running = place.start(shop.folder, 'push', 'signalbox', 'main');
-    await expect.poll(() => place.updates.length).toBe(1);
+    await expect.poll(() => place.updates.length, { timeout: 15_000 }).toBe(1);
     process.kill(-(running.child.pid ?? 0), 'SIGINT');
     await running.done;
     letGo();
-    await expect.poll(() => refOf('refs/heads/main'), { timeout: 5000 }).toBe(shop.git('rev-parse', 'HEAD'));
+    await expect.poll(() => refOf('refs/heads/main'), { timeout: 15_000 }).toBe(shop.git('rev-parse', 'HEAD'));
     expect(await fsck()).toBe('0 ');
   });
 
@@ -338,9 +338,9 @@ describe('a pusher who goes away', () => {
     });
     sent.on('error', () => undefined);
     sent.write(Buffer.concat([command(sha, 'refs/heads/x'), Buffer.from('0000PACK')]));
-    await expect.poll(() => programsOf(place.folder), { timeout: 5000 }).not.toEqual([]);
+    await expect.poll(() => programsOf(place.folder), { timeout: 15_000 }).not.toEqual([]);
     sent.destroy();
-    await expect.poll(() => programsOf(place.folder), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => programsOf(place.folder), { timeout: 15_000 }).toEqual([]);
     expect(await fsck()).toBe('0 ');
   });
 
@@ -357,7 +357,7 @@ describe('a pusher who goes away', () => {
     );
     sent.flushHeaders();
     await gone;
-    await expect.poll(() => programsOf(place.folder), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => programsOf(place.folder), { timeout: 15_000 }).toEqual([]);
   });
 });
 
