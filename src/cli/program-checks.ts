@@ -8,6 +8,7 @@ export function addCheckVerbs(verb: MakeVerb, run: RunVerb): void {
     .argument('[folder]', 'folder of the source; default: the current one')
     .option('--image <reference>', 'an image to look at, too')
     .option('--sarif <files...>', 'what other tools have found, as SARIF 2.1.0')
+    .option('--sbom <file>', 'write what the lock files pin as a bill of materials (CycloneDX 1.6)')
     .action((folder: string | undefined, options: CommonOptions & ScanVerbOptions) =>
       run(options, async (to) => (await import('./scan.ts')).scan(to, folder, options)),
     );

@@ -10,25 +10,36 @@ import { whichFolder } from './which-app.ts';
 export interface ScanVerbOptions {
   readonly image?: string;
   readonly sarif?: readonly string[];
+  readonly sbom?: string;
 }
 
 /** What dist/scan-folder.js has to offer; its source is src/scan-folder.ts, a program of its own. */
 interface ScanProgram {
   scanFolder(
-    request: {
+    request: Omit<ScanVerbOptions, 'sarif'> & {
       readonly folder: string;
-      readonly image?: string;
       readonly sarif: readonly string[];
       readonly signal: AbortSignal;
     },
     onStart: (scanner: string) => void,
-  ): Promise<{ readonly rows: readonly ScanRow[]; readonly gate: ScanGate }>;
+  ): Promise<ScanReport>;
+}
+
+interface ScanReport {
+  readonly rows: readonly ScanRow[];
+  readonly gate: ScanGate;
+  readonly sbom?: {
+    readonly file: string;
+    readonly locks: readonly string[];
+    readonly components: number;
+    readonly gaps: readonly string[];
+  };
 }
 
 /** Findings that are shown; all that are listed are in the JSON. */
 const shown = 50;
 
-/** Looks at the files as they are, needs no control plane, and changes nothing. Exit code 1 when the gate fails. */
+/** Looks at the files as they are, needs no control plane, and writes nothing but the bill. Exit code 1 when the gate fails. */
 export async function scan(invocation: Invocation, folder: string | undefined, options: ScanVerbOptions): Promise<ExitCode> {
   const { terminal, cwd } = invocation;
   const program = (await import(new URL('../scan-folder.js', import.meta.url).href)) as ScanProgram;
@@ -42,12 +53,14 @@ export async function scan(invocation: Invocation, folder: string | undefined, o
         sarif: (options.sarif ?? []).map((file) => resolve(cwd, file)),
         signal: stop.signal,
         ...(options.image === undefined ? {} : { image: options.image }),
+        ...(options.sbom === undefined ? {} : { sbom: resolve(cwd, options.sbom) }),
       },
       (scanner) => terminal.draw(`\r\u001b[K${terminal.paint.dim(`${scanner} …`)}`),
     );
     terminal.draw('\r\u001b[K');
     terminal.result(report);
     print(terminal, report.rows, report.gate);
+    if (report.sbom !== undefined) printBill(terminal, report.sbom);
     if (stop.signal.aborted) return exitCodes.interrupted;
     return report.gate.verdict === 'pass' ? exitCodes.done : exitCodes.failed;
   } finally {
@@ -75,6 +88,11 @@ function print(terminal: Terminal, rows: readonly ScanRow[], gate: ScanGate): vo
   terminal.say('');
   for (const sentence of gate.says) terminal.say(plain(sentence));
   terminal.say(gate.verdict === 'pass' ? `${paint.green('✓')} The gate is passed.` : `${paint.red('✗')} The gate is not passed.`);
+}
+
+function printBill(terminal: Terminal, { file, locks, components, gaps }: NonNullable<ScanReport['sbom']>): void {
+  terminal.say(`${terminal.paint.green('✓')} Wrote ${plain(file)}: ${components} components of ${plain(locks.join(', '))}.`);
+  for (const gap of gaps) terminal.say(`${terminal.paint.yellow('not whole:')} ${plain(gap)}`);
 }
 
 function word(verdict: ScanVerdict, { paint }: Terminal): string {

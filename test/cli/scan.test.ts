@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -48,6 +48,25 @@ describe('signalbox scan', () => {
     const ran = await scan('--json', '--sarif', join(folder, 'b.sarif'));
     expect(ran.code).toBe(1);
     expect(onlyJson(ran)).toMatchObject({ gate: { verdict: 'fail', counts: { critical: 1 } } });
+  });
+
+  it('writes a bill of materials, and says what is missing in it', async () => {
+    writeFileSync(join(folder, 'requirements.txt'), 'flask==3.0.0\nuvicorn>=0.30\n');
+    const ran = await scan('--sbom', join(folder, 'bom.json'));
+    expect(ran).toMatchObject({ code: 0, err: '' });
+    expect(ran.out).toContain('bom.json: 1 components of requirements.txt.');
+    expect(ran.out).toContain('not whole: requirements.txt: "uvicorn>=0.30" pins no version');
+    expect(JSON.parse(readFileSync(join(folder, 'bom.json'), 'utf8'))).toMatchObject({
+      bomFormat: 'CycloneDX',
+      specVersion: '1.6',
+      components: [{ purl: 'pkg:pypi/flask@3.0.0' }],
+    });
+  });
+
+  it('refuses to write a bill without a lock file', async () => {
+    const ran = await scan('--sbom', join(folder, 'bom.json'));
+    expect(ran.code).toBe(1);
+    expect(ran.err).toContain('LOCK_MISSING');
   });
 
   it('refuses a folder that is not there', async () => {

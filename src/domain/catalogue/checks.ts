@@ -2,6 +2,16 @@ import type { CatalogueEntry } from './entry.ts';
 
 /** Errors of scans, reports and checks. */
 export const checkErrors = {
+  LOCK_MISSING: {
+    title: 'There is no lock file to list packages from',
+    hint: 'Commit the lock file of the package manager (package-lock.json, pnpm-lock.yaml, yarn.lock, uv.lock, poetry.lock).',
+    retryable: false,
+  },
+  LOCK_UNREADABLE: {
+    title: 'A lock file cannot be read',
+    hint: 'Have the package manager write it anew; a bill of half its packages would be worse than none.',
+    retryable: false,
+  },
   REPORT_TOO_LARGE: {
     title: 'A report of tests or coverage is larger than what is read',
     hint: 'Split it, or leave the output of passing tests out of it; up to 64 MiB are read.',
