@@ -23,14 +23,17 @@ import { homeLayout } from './config/home.ts';
 import { ensureToken, makeHomeFolders } from './config/home-folders.ts';
 import { loadAppSpec } from './config/load.ts';
 import { forgetRuntime, keepRuntime } from './config/runtime-of-home.ts';
+import { passphraseVariable } from './config/settings-secrets.ts';
 import { loadSettings, processEnvironment, type Settings } from './config/settings.ts';
 import { transportEnvironment } from './config/settings-forge.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
+import { createMask } from './control-plane/mask.ts';
 import { endApps, endKeeper } from './daemon-end.ts';
-import { fault, log } from './daemon-log.ts';
+import { fault, log, maskLog } from './daemon-log.ts';
 import { availableMemory, placeWorkFolders } from './daemon-machine.ts';
 import { openPushes } from './daemon-pushes.ts';
 import { openForge } from './daemon-webhooks.ts';
+import { openSecrets } from './daemon-secrets.ts';
 import { SignalboxError } from './domain/errors.ts';
 import type { ArtifactRef } from './domain/release.ts';
 import { releaseUrls } from './domain/urls.ts';
@@ -66,7 +69,10 @@ async function start(): Promise<void> {
   placeWorkFolders(home, work);
   await makeHomeFolders(home, uid);
   const token = await ensureToken(home.apiToken);
-  const environment = processEnvironment();
+  const mask = createMask();
+  mask.learn([token]);
+  maskLog(mask);
+  const { [passphraseVariable]: _, ...environment } = processEnvironment();
   const searchPath = environment.PATH ?? '/usr/local/bin:/usr/bin:/bin';
 
   const store = await openSqliteStore({
@@ -80,11 +86,12 @@ async function start(): Promise<void> {
     serves: (await store.environments()).some(({ arms }) => arms.length > 0),
   });
   const clock = systemClock(clockBase);
+  const secrets = await openSecrets(settings.secrets, { home, clock });
   // Unix sockets want short paths; a home too deep for them keeps its table beside its sockets.
   const proxyDir = Buffer.byteLength(home.proxy) > longestSocketFolder ? join(home.run, 'proxy') : home.proxy;
   const homeId = createHash('sha256').update(home.root).digest('hex').slice(0, 12);
   const keeper = await openKeeper({
-    config: { dir: join(home.root, 'keeper'), socket: home.keeperSocket, homeId, version },
+    config: { dir: join(home.root, 'keeper'), socket: home.keeperSocket, homeId, version, recordKey: home.recordKey },
     program: program('./keeper/main.js'),
     proxyDir,
     logFile: join(home.logs, 'keeper.log'),
@@ -148,6 +155,7 @@ async function start(): Promise<void> {
           engineSocket: settings.docker.socket,
           folders: { warden: join(home.root, 'warden'), socket: join(home.run, 'warden.sock'), persist, logs: home.logs },
           program: program('./adapters/runtime/docker/warden/main.js'),
+          recordKey: home.recordKey,
           links: () => dataPlane.links(),
           fetchImage: (artifact) => images.fetch(artifact),
         })
@@ -159,6 +167,7 @@ async function start(): Promise<void> {
       homeId,
       epoch,
       folders: { artifacts, work, persist, logs: home.logs },
+      recordKey: home.recordKey,
       base: { path: searchPath, lang: environment.LANG ?? 'C.UTF-8' },
       mailCatcher: program('./mail-catcher/main.js'),
       onNote: (text) => log('info', text),
@@ -173,6 +182,7 @@ async function start(): Promise<void> {
       return { spec, detected: origin === 'detected', notes: findings.filter((f) => f.kind === 'note').map((f) => f.text) };
     },
     versions: toolchainVersions(environment),
+    secrets: secrets.secrets,
     ...(images === null ? {} : { images: imageFreezing(images, settings) }),
   });
   const controlPlane = await startControlPlane({
@@ -193,6 +203,8 @@ async function start(): Promise<void> {
       passwords: filePasswords(join(home.keys, 'accessories'), () => systemIds().secret()),
       obstacle: (spec) => (settings.runtime === 'docker' ? null : accessoryObstacle(spec, searchPath)),
     },
+    secrets,
+    mask,
     availableMemory,
     retention: {
       releasesPerEnvironment: settings.retention.releases,
@@ -274,6 +286,7 @@ async function start(): Promise<void> {
     git: (request, http) => pushes.serve(request, http),
     webhooks: forge.commands,
     shutdown: ({ instances }) => void stop(instances ? 'instances' : 'keeper'),
+    mask,
     token,
     socketPath: home.apiSocket,
     host: settings.api.host,

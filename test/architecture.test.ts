@@ -31,7 +31,16 @@ const rooms: Rooms = {
   adapters: ['domain', 'ports', 'wire'],
   // Builds of every kind wait for each other and write the same kind of log (docs/decisions/0013).
   'adapters/builder/docker': ['domain', 'ports', 'wire', 'engine', 'pipeline/shared-builds', 'pipeline/build-log'],
-  'adapters/runtime/process': ['domain', 'ports', 'wire', 'keeper/protocol', 'keeper/client', 'keeper/launch', 'proxy/protocol'],
+  'adapters/runtime/process': [
+    'domain',
+    'ports',
+    'wire',
+    'keeper/protocol',
+    'keeper/client',
+    'keeper/launch',
+    'keeper/sealing',
+    'proxy/protocol',
+  ],
   'adapters/runtime/docker': [
     'domain',
     'ports',
@@ -42,6 +51,7 @@ const rooms: Rooms = {
     'keeper/epoch',
     'keeper/lock',
     'keeper/processes',
+    'keeper/sealing',
     'keeper/state',
   ],
   'adapters/data-plane/embedded': [
@@ -91,6 +101,7 @@ const rooms: Rooms = {
   'daemon-machine': ['*'],
   'daemon-webhooks': ['*'],
   'daemon-pushes': ['*'],
+  'daemon-secrets': ['*'],
 };
 
 const rules: readonly Rule[] = [

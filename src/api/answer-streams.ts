@@ -1,4 +1,5 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { type Masker, maskTexts } from '../domain/masking.ts';
 import type { Changes } from './changes.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { operations } from './operations.ts';
@@ -20,10 +21,11 @@ export interface StreamContext {
 export function answerStreams({ options, changes, closing }: StreamContext) {
   const begin = (call: Call, produce: (stream: EventStream) => Promise<void>): Response => {
     const limits = { ...defaultLimits, ...options.limits };
-    const stream = openEventStream(call.env.outgoing, {
+    const open = openEventStream(call.env.outgoing, {
       heartbeatMs: limits.heartbeatMs,
       bufferBytes: limits.streamBytes,
     });
+    const stream = masked(open, options.mask);
     const end = (): void => stream.end();
     closing.addEventListener('abort', end, { once: true });
     void produce(stream)
@@ -56,3 +58,6 @@ export function answerStreams({ options, changes, closing }: StreamContext) {
     },
   } satisfies Pick<Answers, 'watch' | 'logs'> & { followEvents: Answers['watch'] };
 }
+
+const masked = (stream: EventStream, mask: Masker | undefined): EventStream =>
+  mask === undefined ? stream : { ...stream, send: (event, body, id) => stream.send(event, maskTexts(body, mask), id) };

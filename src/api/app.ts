@@ -1,11 +1,13 @@
 import { Hono } from 'hono';
 import { SignalboxError } from '../domain/errors.ts';
+import { type Masker, maskTexts } from '../domain/masking.ts';
 import { isLoopback, requireLoopbackName, tokenGuard } from './admission.ts';
 import { answerCertificates } from './answer-certificates.ts';
 import { answerCommands } from './answer-commands.ts';
 import { answerEnvironments } from './answer-environments.ts';
 import { answerGit } from './answer-git.ts';
 import { answerReads } from './answer-reads.ts';
+import { answerSecrets } from './answer-secrets.ts';
 import { answerSource } from './answer-source.ts';
 import { answerStreams, type StreamContext } from './answer-streams.ts';
 import { answerWebhooks } from './answer-webhooks.ts';
@@ -29,6 +31,7 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
     ...answerCommands(options),
     ...answerCertificates(options),
     ...answerEnvironments(options),
+    ...answerSecrets(options),
     ...answerSource(options),
     ...answerWebhooks(options),
     ...streams,
@@ -46,7 +49,7 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
     app.on(operation.method.toUpperCase(), operation.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (call) => {
       if (operation.open !== true) requireToken(call.req.header('authorization'));
       if (closing.aborted) throw new SignalboxError('SHUTTING_DOWN', 'This control plane is being stopped.');
-      return answers[name as OperationName](call);
+      return maskedAnswer(await answers[name as OperationName](call), name === 'openapi' ? undefined : options.mask);
     });
   }
   app.all('/git/*', answerGit(options, closing));
@@ -57,7 +60,8 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
     });
   });
   app.onError((error) => {
-    const problem = problemOf(error, options.onFault);
+    const known = problemOf(error, options.onFault);
+    const problem = options.mask === undefined ? known : maskTexts(known, options.mask);
     return new Response(JSON.stringify(problem), {
       status: problem.status,
       headers: {
@@ -70,4 +74,11 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
     });
   });
   return app;
+}
+
+/** No answer shows what is secret, whichever part of the product has put it into a sentence. */
+async function maskedAnswer(answer: Response, mask: Masker | undefined): Promise<Response> {
+  if (mask === undefined || answer.headers.get('content-type')?.startsWith('application/json') !== true) return answer;
+  const body: unknown = await answer.json();
+  return new Response(JSON.stringify(maskTexts(body, mask)), { status: answer.status, headers: answer.headers });
 }

@@ -30,6 +30,11 @@
  * GET  /v1/events?app=&environment=&after=&limit=        -> ListBody<EventBody>; with accept: text/event-stream
  *                                                        they are followed as `event` (EventBody)
  * GET  /v1/apps/:app/environments/:env/logs?service=&release=&tail=&follow=   server-sent events: `line` (LogBody)
+ * GET  /v1/apps/:app/environments/:env/secrets           -> SecretsBody; never a value
+ * POST /v1/apps/:app/environments/:env/secrets/:secret   SetSecretBody -> SecretSetBody
+ * POST /v1/apps/:app/environments/:env/secrets/:secret/remove   RemoveSecretBody -> SecretRemovedBody
+ * POST /v1/secrets/rotate-key                            -> KeyRotatedBody
+ * POST /v1/secrets/export, POST /v1/secrets/import       ExportSecretsBody -> SecretsExportBody, ImportSecretsBody -> SecretsImportedBody
  * GET  /v1/doctor                                        -> DoctorBody
  * GET  /v1/certificates, POST /v1/certificates/reload    -> CertificatesBody
  * GET  /v1/webhooks                                      -> ListBody<WebhookBody>
@@ -344,4 +349,66 @@ export interface DeliveryBody {
 export interface HookAnswerBody {
   readonly result: 'taken' | 'noted' | 'already taken';
   readonly delivery: string;
+}
+
+export interface SecretsBody {
+  readonly secrets: readonly {
+    readonly name: string;
+    /** Newest last. */
+    readonly versions: readonly {
+      readonly version: number;
+      readonly createdAt: string;
+      readonly bytes: number;
+      /** Kept releases that need it, as `v3 (api)`. */
+      readonly usedBy: readonly string[];
+    }[];
+  }[];
+}
+
+/** `value` in base64: any bytes, at most 64 KiB of them. */
+export interface SetSecretBody {
+  readonly value: string;
+}
+
+export interface SecretSetBody {
+  readonly name: string;
+  readonly version: number;
+  readonly notes: readonly string[];
+}
+
+/** Without `version`: all of them. */
+export interface RemoveSecretBody {
+  readonly version?: number;
+  readonly force?: boolean;
+}
+
+export interface SecretRemovedBody {
+  readonly name: string;
+  readonly removed: readonly number[];
+}
+
+export interface KeyRotatedBody {
+  readonly rewrapped: number;
+}
+
+/** Without names: everything. */
+export interface ExportSecretsBody {
+  readonly passphrase: string;
+  readonly app?: string;
+  readonly environment?: string;
+}
+
+export interface SecretsExportBody {
+  readonly document: string;
+  readonly count: number;
+}
+
+export interface ImportSecretsBody {
+  readonly document: string;
+  readonly passphrase: string;
+}
+
+export interface SecretsImportedBody {
+  readonly restored: number;
+  readonly kept: number;
 }

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { environmentOperations } from './operations-environments.ts';
 import { webhookOperations } from './operations-webhooks.ts';
+import { secretOperations } from './operations-secrets.ts';
 import { certificatesBody } from './schema-certificates.ts';
+import { secretName } from './schema-secrets.ts';
 import {
   acceptedBody,
   accessoryBody,
@@ -186,6 +188,7 @@ export const operations = {
   },
   ...environmentOperations,
   ...webhookOperations,
+  ...secretOperations,
   shutdown: {
     method: 'post',
     path: '/v1/shutdown',
@@ -202,6 +205,7 @@ export const parameters = {
   app: appName,
   environment: appName,
   name: appName,
+  secret: secretName,
   act: z.enum(['restart', 'apply', 'remove'], { error: 'one of restart, apply, remove' }),
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,99}$/, { error: 'the id of a rollout' }),
   verb: z.enum(['promote', 'abort', 'pause', 'resume'], { error: 'one of promote, abort, pause, resume' }),

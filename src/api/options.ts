@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Commands } from '../control-plane/commands.ts';
+import type { Masker } from '../domain/masking.ts';
 import type { AppName, EnvironmentKey, ReleaseId, RolloutId } from '../domain/values.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Store } from '../ports/store.ts';
@@ -59,6 +60,8 @@ export interface ApiOptions {
   readonly doctor?: () => Promise<readonly DoctorCheck[]>;
   /** Called once the answer to a shutdown request is on its way. */
   readonly shutdown: (request: { readonly instances: boolean }) => void;
+  /** Takes secrets out of every answer and event. Left out: nothing is secret. */
+  readonly mask?: Masker;
   readonly token: string;
   /** Served besides TCP, mode 0600; a stale file is replaced. */
   readonly socketPath: string;

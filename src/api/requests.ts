@@ -19,8 +19,11 @@ export type Answers = Readonly<Record<OperationName, (call: Call) => Promise<Res
 /** JSON bodies are small; anything larger is a mistake or an attack. */
 export const jsonBytes = 1024 * 1024;
 
-/** @throws BAD_REQUEST naming each field that is wrong and what is expected; TOO_LARGE beyond 1 MiB. */
-export async function readBody<Body>(call: Call, schema: z.ZodType<Body>): Promise<Body> {
+/**
+ * @param limit in bytes.
+ * @throws BAD_REQUEST naming each field that is wrong and what is expected; TOO_LARGE beyond the limit.
+ */
+export async function readBody<Body>(call: Call, schema: z.ZodType<Body>, limit = jsonBytes): Promise<Body> {
   const type = call.req.header('content-type') ?? '';
   if (!/^application\/json\s*(?:;|$)/i.test(type))
     throw new SignalboxError(
@@ -31,7 +34,8 @@ export async function readBody<Body>(call: Call, schema: z.ZodType<Body>): Promi
   let size = 0;
   for await (const part of call.env.incoming as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > jsonBytes) throw new SignalboxError('TOO_LARGE', 'The JSON body is larger than 1 MiB.');
+    if (size > limit)
+      throw new SignalboxError('TOO_LARGE', `The JSON body is larger than ${Math.floor(limit / 1024 / 1024)} MiB.`);
     parts.push(part);
   }
   let value: unknown;
@@ -50,6 +54,7 @@ export const appOf = (call: Call): AppName => parameter(call, 'app') as AppName;
 export const environmentOf = (call: Call): EnvironmentName => parameter(call, 'environment') as EnvironmentName;
 export const rolloutOf = (call: Call): RolloutId => parameter(call, 'id') as RolloutId;
 export const nameOf = (call: Call): z.output<(typeof parameters)['name']> => parameter(call, 'name');
+export const secretOf = (call: Call): z.output<(typeof parameters)['secret']> => parameter(call, 'secret');
 export const actOf = (call: Call): z.output<(typeof parameters)['act']> => parameter(call, 'act');
 export const verbOf = (call: Call): z.output<(typeof parameters)['verb']> => parameter(call, 'verb');
 

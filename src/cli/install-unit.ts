@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeHomeFolders } from '../config/home-folders.ts';
+import { passphraseVariable } from '../config/settings-secrets.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import { daemonProgram } from './control-plane.ts';
 import { type ExitCode, exitCodes } from './failure.ts';
@@ -58,11 +59,11 @@ const hasSystemd = (): Promise<boolean> =>
     () => false,
   );
 
-/** Settings as they are now; the address of another control plane is none of this one's. */
+/** Settings as they are now; the address of another control plane is none of this one's, and a unit can be read by everybody. */
 function kept(variables: Readonly<Record<string, string>>, home: string): Record<string, string> {
   const own = Object.entries(variables).filter(
     ([name]) =>
-      (name.startsWith('SIGNALBOX_') && !['SIGNALBOX_URL', 'SIGNALBOX_TOKEN'].includes(name)) ||
+      (name.startsWith('SIGNALBOX_') && !['SIGNALBOX_URL', 'SIGNALBOX_TOKEN', passphraseVariable].includes(name)) ||
       ['PATH', 'HOME', 'LANG'].includes(name),
   );
   return { ...Object.fromEntries(own), SIGNALBOX_HOME: home };

@@ -4,6 +4,7 @@ import type { CommonOptions } from './invocation.ts';
 import { addCheckVerbs } from './program-checks.ts';
 import { addEnvironmentVerbs, owner, promotion } from './program-environments.ts';
 import { registerGit } from './program-git.ts';
+import { addSecrets } from './program-secrets.ts';
 import { registerWebhook } from './program-webhook.ts';
 import type { MakeVerb, RunVerb } from './program-verb.ts';
 
@@ -130,6 +131,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
         options: Options & { yes?: boolean; deleteData?: boolean },
       ) => run(options, async (to) => (await import('./accessories.ts')).accessories(to, { act, name }, options)),
     );
+  addSecrets(verb, run);
   owner(verb('traffic', 'hold, refuse or serve the requests of an app', 'signalbox traffic stop --message "Back at noon"'))
     .addArgument(
       new Argument('<kind>', 'hold: pause them in a bounded queue; stop: answer 503; open: serve').choices([

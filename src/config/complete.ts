@@ -18,6 +18,7 @@ import { type AppFile, healthSchema, routeSchema, type ServiceFile, type Strateg
 import { completeAccessories, completeAccessoryChanges } from './schema-accessories.ts';
 import { completeDev, completeRequires } from './schema-dev.ts';
 import { completeSchedule } from './schema-environments.ts';
+import { completeSecrets } from './schema-secrets.ts';
 import { toolchainOf } from './toolchain.ts';
 
 /** What the file alone cannot say. */
@@ -58,6 +59,7 @@ export function complete(file: AppFile, facts: CompletionFacts): AppSpec {
           hosts: Object.fromEntries(Object.entries(given?.hosts ?? {}).map(([service, host]) => [service, host.toLowerCase()])),
           replicas: given?.replicas ?? {},
           env: texts(given?.env ?? {}),
+          ...completeSecrets(given?.secrets),
           ...completeAccessoryChanges(given?.accessories ?? {}),
           ...(given?.strategy === undefined ? {} : { strategy: completeStrategy(given.strategy) }),
           ...completeSchedule(given),
@@ -89,6 +91,7 @@ function completeService(name: string, service: ServiceFile, facts: CompletionFa
     health: completeHealth(service.health, kind),
     routes: completeRoutes(service, kind, facts.app),
     env: texts(service.env),
+    ...completeSecrets(service.secrets),
     ...(service.release === undefined ? {} : { release: completeRelease(service.release, path) }),
     persist: service.persist.map(cleanPath),
     drain: duration(service.drain),

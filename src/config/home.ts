@@ -22,6 +22,11 @@ export interface HomeLayout {
   /** Mode 0700, files 0600. */
   readonly keys: string;
   readonly apiToken: string;
+  /** `<app>/<environment>/<NAME>/<version>.secret`: encrypted. Mode 0700, files 0600. */
+  readonly secrets: string;
+  readonly secretsKey: string;
+  /** What the records of running instances are sealed with: their variables hold secrets. */
+  readonly recordKey: string;
   /** `<name>.crt` and `<name>.key`: what HTTPS is served with. Mode 0700. */
   readonly certificates: string;
   /** The authority for names of this machine. Mode 0700. */
@@ -65,6 +70,9 @@ export function homeLayout(root: string, uid: number): HomeLayout {
     controlPlaneLog: join(root, 'logs', 'control-plane.log'),
     keys: join(root, 'keys'),
     apiToken: join(root, 'keys', 'api-token'),
+    secrets: join(root, 'secrets'),
+    secretsKey: join(root, 'keys', 'secrets.key'),
+    recordKey: join(root, 'keys', 'records.key'),
     certificates: join(root, 'certificates'),
     localAuthority: join(root, 'local-ca'),
     sources: join(root, 'sources'),

@@ -7,6 +7,7 @@ import { devKey, requiresKey } from './schema-dev.ts';
 import { dockerKeys } from './schema-docker.ts';
 import { edgeKey } from './schema-edge.ts';
 import { scheduleKeys } from './schema-environments.ts';
+import { secretsKey } from './schema-secrets.ts';
 
 /**
  * signalbox.yaml, each key once: type, default, unit and sentence. The published JSON Schema, the checks and the defaults all come from here.
@@ -220,6 +221,7 @@ export const serviceSchema = z
       env: variables()
         .default({})
         .meta({ description: 'Run-time variables. ${services.NAME.url} is the release-local address of another service.' }),
+      secrets: secretsKey('Secrets of the environment that the service and its release command get as variables.'),
       release: z
         .union([command('the release command'), releaseSchema], {
           error: 'a release command: text, or { run, inputs, when, timeout }',
@@ -329,11 +331,12 @@ const environmentSchema = z
         .default({})
         .meta({ description: 'Instances per service.' }),
       env: variables().default({}).meta({ description: 'Run-time variables added to every service.' }),
+      secrets: secretsKey('Secrets that every service of the environment gets as variables.'),
       accessories: accessoryChangesKey(name),
       strategy: strategyOrName().optional().meta({ description: 'In place of the app’s strategy.' }),
       ...scheduleKeys,
     },
-    { error: 'an environment: { branch, hosts, replicas, env, accessories, strategy, windows, freezes }' },
+    { error: 'an environment: { branch, hosts, replicas, env, secrets, accessories, strategy, windows, freezes }' },
   )
   .meta({ id: 'environment' });
 

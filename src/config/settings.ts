@@ -4,6 +4,7 @@ import { SignalboxError } from '../domain/errors.ts';
 import { type DockerSettings, readDockerSettings, readRuntime, type RuntimeName } from './settings-docker.ts';
 import { type EdgeSettings, readEdgeSettings } from './settings-edge.ts';
 import { type ForgeSettings, readForgeSettings } from './settings-forge.ts';
+import { readSecretSettings, type SecretSettings } from './settings-secrets.ts';
 import { parseTrusted } from './trusted.ts';
 
 /** What the operator of an installation decides, from the environment. The one place that reads it. */
@@ -32,6 +33,7 @@ export interface Settings {
   readonly retention: { readonly releases: number; readonly artifactBytes: number };
   readonly runtime: RuntimeName;
   readonly docker: DockerSettings;
+  readonly secrets: SecretSettings;
   /** False with NO_COLOR set to anything but an empty text. */
   readonly color: boolean;
 }
@@ -81,6 +83,7 @@ export function readSettings(
     },
     runtime: readRuntime(variables),
     docker: readDockerSettings(variables, machine),
+    secrets: readSecretSettings(variables),
     color: (variables.NO_COLOR ?? '') === '',
   };
 }

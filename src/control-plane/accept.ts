@@ -6,6 +6,7 @@ import { type PromotedFrom, type Release, type ReleasedService, sameContent } fr
 import { planRollout, type RolloutPlan } from '../domain/rollout/plan.ts';
 import type { RolloutKind } from '../domain/rollout/plan.ts';
 import { newRollout } from '../domain/rollout/transition.ts';
+import { secretChanges } from '../domain/secrets.ts';
 import {
   type BuildKey,
   type EnvironmentKey,
@@ -75,8 +76,8 @@ export function createAcceptance(ports: AcceptancePorts): Acceptance {
       const obstacle = environment.accessories?.[one.name] === undefined ? accessories.obstacle(one) : null;
       if (obstacle) throw obstacle;
     }
-    const notes = [...frozen.notes, ...accessoryNotes(environment, release.accessories)];
     const live = liveOf(environment);
+    const notes = [...frozen.notes, ...accessoryNotes(environment, release.accessories), ...secretChanges(release, live)];
     return { release, live, plan: planOf('deploy', release, { environment, live, cached: frozen.cached, notes }) };
   }
 

@@ -4,11 +4,15 @@ import type { WorkloadId } from '../domain/values.ts';
 import type { DataPlane } from '../ports/data-plane.ts';
 import type { Accessories } from './accessories.ts';
 import type { Plant } from './plant.ts';
+import type { SecretLookUp } from './secret-values.ts';
 
 export interface Addresses {
   /** Base URL of the public HTTP listener, as reached from here. */
   http(): Promise<string>;
-  /** The variables of a workload with every reference resolved; null while one of its accessories has no address yet. */
+  /**
+   * The variables of a workload with every reference resolved and its secrets; null while one of its accessories has no address yet.
+   * @throws SECRET_MISSING, SECRET_DAMAGED
+   */
   variables(workload: Workload): Promise<Variables | null>;
   /** How many link slots there are. */
   slots(): Promise<number>;
@@ -20,8 +24,13 @@ export interface Variables {
   readonly follows?: string;
 }
 
-export function createAddresses(ports: { plant: Plant; dataPlane: DataPlane; accessories: Accessories }): Addresses {
-  const { plant, dataPlane, accessories } = ports;
+export function createAddresses(ports: {
+  plant: Plant;
+  dataPlane: DataPlane;
+  accessories: Accessories;
+  secrets: SecretLookUp;
+}): Addresses {
+  const { plant, dataPlane, accessories, secrets } = ports;
   /** What `${services.NAME.url}` means to a workload. */
   const links = async (caller: WorkloadId): Promise<(service: string) => string> => {
     const urls = await dataPlane.links();
@@ -35,7 +44,10 @@ export function createAddresses(ports: { plant: Plant; dataPlane: DataPlane; acc
       const found = await accessories.lookUp(workload);
       if (found === null) return null;
       const env = resolveReferences(workload.env, await links(workload.id), found.value);
-      return { env, ...(found.follows === undefined ? {} : { follows: found.follows }) };
+      return {
+        env: { ...env, ...(await secrets.of(workload)) },
+        ...(found.follows === undefined ? {} : { follows: found.follows }),
+      };
     },
   };
 }

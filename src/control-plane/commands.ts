@@ -4,6 +4,7 @@ import type { AppName, EnvironmentName, Millis, ReleaseId, RolloutId, WorkloadId
 import type { EnvironmentLock } from '../domain/environment-state.ts';
 import type { PromotedFrom, Workload } from '../domain/release.ts';
 import type { Endpoint } from '../domain/route-table.ts';
+import type { SecretVersion } from '../domain/secrets.ts';
 import type { SourceVersion } from '../ports/source.ts';
 
 /** The only door for writes. Everything that changes a decision goes through one of these; each is one transaction. */
@@ -58,6 +59,42 @@ export interface Commands {
    * @throws NOT_FOUND, ACCESSORY_CHANGED, ACCESSORY_UNAVAILABLE, ACCESSORY_IN_USE.
    */
   accessory(request: AccessoryRequest): Promise<void>;
+  readonly secrets: SecretCommands;
+}
+
+/** Values go in and never out, but for an export that a passphrase seals. */
+export interface SecretCommands {
+  list(of: Environment): Promise<readonly ListedSecret[]>;
+  /** The next version. @throws SECRET_REFUSED */
+  set(request: Environment & { readonly name: string; readonly value: Uint8Array }): Promise<{
+    readonly version: number;
+    readonly notes: readonly string[];
+  }>;
+  /** One version or all of them. @throws NOT_FOUND, SECRET_IN_USE (without force) */
+  remove(
+    request: Environment & { readonly name: string; readonly version?: number; readonly force: boolean },
+  ): Promise<{ readonly removed: readonly number[] }>;
+  rotateKey(): Promise<{ readonly rewrapped: number }>;
+  /** Without `app` and `environment`: of all. */
+  export(
+    request: Partial<Environment> & { readonly passphrase: string },
+  ): Promise<{ readonly document: string; readonly count: number }>;
+  /** What is there already with the same value is left alone. @throws SECRET_REFUSED, CONFLICT */
+  import(request: { readonly document: string; readonly passphrase: string }): Promise<{
+    readonly restored: number;
+    readonly kept: number;
+  }>;
+}
+
+export interface Environment {
+  readonly app: AppName;
+  readonly environment: EnvironmentName;
+}
+
+export interface ListedSecret {
+  readonly name: string;
+  /** Newest last. `usedBy`: kept releases that need it, as `v3 (api)`. */
+  readonly versions: readonly (SecretVersion & { readonly usedBy: readonly string[] })[];
 }
 
 export interface AccessoryRequest {

@@ -11,6 +11,7 @@ import type { DataPlane } from '../ports/data-plane.ts';
 import type { Freezer } from '../ports/freezer.ts';
 import type { Prober } from '../ports/prober.ts';
 import type { Runtime } from '../ports/runtime.ts';
+import type { Secrets, SecretsArchive, SecretValues } from '../ports/secrets.ts';
 import type { Source } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import { createAcceptance } from './accept.ts';
@@ -26,10 +27,13 @@ import { createExecutor } from './executor.ts';
 import { createHousekeeping, type Retention } from './housekeeping.ts';
 import { createInstanceNotes } from './instance-notes.ts';
 import { createInterlock } from './interlock.ts';
+import { createMask, type Mask, maskedPasswords, maskedStore } from './mask.ts';
 import { openPlant } from './plant.ts';
 import { createPublisher } from './publisher.ts';
 import { createReconciler } from './reconciler.ts';
 import { createRuntimeSight } from './runtime-sight.ts';
+import { createSecretCommands } from './secret-commands.ts';
+import { createSecretLookUp } from './secret-values.ts';
 import { createSignals, feedEvery } from './signals.ts';
 
 export interface ControlPlane {
@@ -39,6 +43,8 @@ export interface ControlPlane {
   readonly declared: (environment: EnvironmentKey) => readonly DesiredWorkload[];
   /** How a workload that shall run is. */
   readonly level: (workload: WorkloadId) => { readonly healthy: boolean; readonly detail: string | null };
+  /** Newest values, for steps that name secrets; the mask knows each from then on. */
+  readonly valuesFor: SecretValues;
   /** Lets go of everything; what runs goes on running. */
   stop(): void;
 }
@@ -57,6 +63,10 @@ export interface ControlPlanePorts {
   readonly createMonitor: (onChange: () => void) => HealthMonitor;
   readonly folderOf: (artifact: ArtifactRef) => string;
   readonly accessories: AccessoryPorts;
+  /** Undefined: no secrets are kept here. */
+  readonly secrets?: { readonly secrets: Secrets; readonly archive: SecretsArchive };
+  /** Undefined: one that knows what this control plane looks up, and is told nothing else. */
+  readonly mask?: Mask;
   /** MiB that new processes can have; null when unknown. */
   readonly availableMemory: () => number | null;
   readonly retention: Retention;
@@ -73,13 +83,21 @@ const evidenceLines = 20;
 const longestEvidence = 4096;
 const evidencePatience = millis(2000);
 /** What `Runtime.ensure` refuses because of the release itself. */
-const releasesFault: ReadonlySet<string> = new Set(['START_FAILED', 'ARTIFACT_MISSING']);
+const releasesFault: ReadonlySet<string> = new Set([
+  'START_FAILED',
+  'ARTIFACT_MISSING',
+  'SECRET_MISSING',
+  'SECRET_DAMAGED',
+  'SECRET_REFUSED',
+]);
 /** How long an undo waits for an old release that has to be started first. */
 const coldPatience = 55_000;
 
 /** Builds the control plane on what the store says, takes over what runs, and goes on with every open rollout. */
 export async function startControlPlane(ports: ControlPlanePorts): Promise<ControlPlane> {
-  const { store, runtime, dataPlane, clock } = ports;
+  const { runtime, dataPlane, clock, mask = createMask() } = ports;
+  const store = maskedStore(ports.store, mask);
+  const passwords = maskedPasswords(ports.accessories.passwords, mask);
   const watchers = new Set<(rollout: RolloutId) => void>();
   const listeners = new Set<Parameters<Feed['onLine']>[0]>();
   const onFault = (error: unknown): void => (hasCode(error, 'STALE_EPOCH') ? ports.onReplaced(error) : ports.onFault(error));
@@ -96,6 +114,9 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
       for (const rollout of draft.rollouts ?? []) for (const tell of watchers) tell(rollout.id);
     },
   });
+  mask.learn(((await ports.secrets?.secrets.all(onFault)) ?? []).map(({ value }) => value));
+  for (const { app, environment, accessories } of plant.environments())
+    for (const accessory of Object.keys(accessories ?? {})) await passwords.of({ app, environment, accessory });
   let looked = false;
   const monitor = ports.createMonitor(() => {
     // Before the first look is over a table would know some of the instances only.
@@ -103,14 +124,15 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     signals.feed();
     publisher.kick();
   });
-  const accessories = createAccessories({ ...ports.accessories, plant, host: runtime });
-  const addresses = createAddresses({ plant, dataPlane, accessories });
+  const accessories = createAccessories({ ...ports.accessories, passwords, plant, host: runtime });
+  const secretValues = createSecretLookUp(ports.secrets?.secrets, mask);
+  const addresses = createAddresses({ plant, dataPlane, accessories, secrets: secretValues });
   const evidence = async (rollout: Rollout, service: string): Promise<readonly string[]> => {
     const workload = plant
       .releases()
       .get(rollout.release)
       ?.services.find((s) => s.service === service)?.workload;
-    return workload ? lastLines(workload, { runtime, clock }) : [];
+    return workload ? lastLines(workload, { runtime, clock, mask }) : [];
   };
   const controller = createController({ plant, clock, evidence });
   const publisher = createPublisher({
@@ -159,11 +181,11 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
       await controller.send(id, ...counted(id), event);
     },
     onLine: (line) => {
-      for (const tell of listeners) tell(line);
+      for (const tell of listeners) tell({ ...line, line: mask.mask(line.line) });
     },
     untilAccessories: (rollout, release, signal) =>
       untilAccessoriesReady(
-        { accessories, monitor, clock, lastLines: (id) => lastLines({ id }, { runtime, clock }) },
+        { accessories, monitor, clock, lastLines: (id) => lastLines({ id }, { runtime, clock, mask }) },
         { release, planned: rollout.plan.accessories ?? [], signal },
       ),
     untilServable,
@@ -231,7 +253,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     plant,
     host: runtime,
     accessories,
-    passwords: ports.accessories.passwords,
+    passwords,
     clock,
     kick: () => reconciler.kick(),
   });
@@ -250,6 +272,8 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
       memory: { runtime, available: ports.availableMemory },
       environments: createEnvironmentCommands({ plant, clock, accessory: accessoryCommand, kick: () => reconciler.kick() }),
       accessory: accessoryCommand,
+      secrets: createSecretCommands({ plant, store, clock, mask, kept: ports.secrets, onFault }),
+      refuseMissingSecrets: (release) => secretValues.refuseMissing(release),
     }),
     feed: {
       onRollout: (tell) => {
@@ -263,6 +287,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     },
     declared: (key) => reconciler.desired().filter((d) => `${d.workload.app}/${d.workload.environment}` === key),
     level: (id) => monitor.level(id),
+    valuesFor: (of) => secretValues.valuesFor(of),
     stop: () => {
       cancelFeed();
       for (const part of [executor, interlock, reconciler, publisher, signals, sight, notes, monitor, housekeeping]) part.stop();
@@ -273,11 +298,12 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
 /** What the log gives within `evidencePatience`: a decision is being made meanwhile, and no log is no reason to lose the reason. */
 async function lastLines(
   workload: Pick<Workload, 'id'>,
-  { runtime, clock }: { runtime: Runtime; clock: Clock },
+  { runtime, clock, mask }: { runtime: Runtime; clock: Clock; mask: Mask },
 ): Promise<readonly string[]> {
   const lines: string[] = [];
   const read = async (): Promise<void> => {
-    for await (const line of runtime.logs(workload.id, { tail: evidenceLines })) lines.push(line.text.slice(0, longestEvidence));
+    for await (const line of runtime.logs(workload.id, { tail: evidenceLines }))
+      lines.push(mask.mask(line.text).slice(0, longestEvidence));
   };
   await new Promise<void>((resolve) => {
     const cancel = clock.after(evidencePatience, resolve);

@@ -35,6 +35,8 @@ export interface CommandPorts {
   readonly memory: MemoryView;
   readonly accessory: Commands['accessory'];
   readonly environments: EnvironmentCommands;
+  readonly secrets: Commands['secrets'];
+  readonly refuseMissingSecrets: (release: Release) => Promise<void>;
 }
 
 /** How long whoever asks for another traffic mode waits for the proxy. */
@@ -157,6 +159,7 @@ export function createCommands(ports: CommandPorts): Commands {
     rollback: async (request) => {
       const release = await wayBack(request);
       await refuseUnkept(release);
+      await ports.refuseMissingSecrets(release);
       if (!request.force) await refuseChangedMigrations(release);
       return acceptance.rollback(release);
     },
@@ -188,6 +191,7 @@ export function createCommands(ports: CommandPorts): Commands {
     },
     accessory: ports.accessory,
     ...ports.environments,
+    secrets: ports.secrets,
   };
 }
 

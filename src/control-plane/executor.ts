@@ -49,7 +49,13 @@ const smokePause = millis(300);
 /** How long builds that cannot even begin are tried again. */
 const buildPatience = 120_000;
 /** What `Runtime.run` refuses before anything was started. */
-const neverStarted: ReadonlySet<string> = new Set(['START_FAILED', 'ARTIFACT_MISSING']);
+const neverStarted: ReadonlySet<string> = new Set([
+  'START_FAILED',
+  'ARTIFACT_MISSING',
+  'SECRET_MISSING',
+  'SECRET_DAMAGED',
+  'SECRET_REFUSED',
+]);
 
 export function createExecutor(ports: ExecutorPorts): Executor {
   const { plant, builder, runtime, dataPlane, prober, publisher, addresses, clock } = ports;

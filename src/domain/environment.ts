@@ -1,6 +1,6 @@
 import { type AccessorySpec, accessoryVariables } from './accessories.ts';
 import { SignalboxError } from './errors.ts';
-import type { AppSpec, RouteSpec, ServiceSpec, SmokeCheck, StrategySpec } from './spec.ts';
+import type { AppSpec, EnvironmentSpec, RouteSpec, ServiceSpec, SmokeCheck, StrategySpec } from './spec.ts';
 import type { AppName, EnvironmentName } from './values.ts';
 import type { DeploySchedule } from './windows.ts';
 
@@ -46,9 +46,8 @@ export function resolveEnvironment(
     app: spec.app,
     environment: name,
     services: Object.values(spec.services).map((service) => ({
-      ...service,
+      ...withVariables(service, { environment, given, dev: options.dev === true }),
       replicas: own(environment.replicas, service.name) ?? service.replicas,
-      env: service.kind === 'static' ? service.env : { ...given, ...service.env, ...environment.env },
       routes: service.routes.map((route) => ({ ...route, host: hostOf(service, route) })),
     })),
     accessories,
@@ -58,6 +57,24 @@ export function resolveEnvironment(
     strategy: environment.strategy ?? spec.strategy,
     ...(environment.schedule === undefined ? {} : { schedule: environment.schedule }),
   };
+}
+
+/**
+ * What is said about an environment wins over what is said about a service, and a secret over a variable. Development has no secrets:
+ * whoever develops has values of their own.
+ */
+function withVariables(
+  service: ServiceSpec,
+  of: { readonly environment: EnvironmentSpec; readonly given: Readonly<Record<string, string>>; readonly dev: boolean },
+): ServiceSpec {
+  const { secrets: needed = {}, ...rest } = service;
+  const { environment, given, dev } = of;
+  if (rest.kind === 'static') return rest;
+  const env = { ...given, ...rest.env, ...environment.env };
+  const left = Object.entries(needed).filter(([variable]) => !Object.hasOwn(environment.env, variable));
+  const secrets = { ...Object.fromEntries(left), ...environment.secrets };
+  if (dev || Object.keys(secrets).length === 0) return { ...rest, env };
+  return { ...rest, env: Object.fromEntries(Object.entries(env).filter(([name]) => !Object.hasOwn(secrets, name))), secrets };
 }
 
 const merged = (accessory: AccessorySpec, here: Partial<AccessorySpec> | undefined): AccessorySpec => ({

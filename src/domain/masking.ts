@@ -27,6 +27,11 @@ export const noMask: Masker = { mask: (text) => text, stream: () => ({ push: (pa
 export function createMasker(values: Iterable<string | Uint8Array>): Masker {
   const forms = new Set<string>();
   for (const value of values) for (const form of formsOf(value)) forms.add(form);
+  return maskerOf(forms);
+}
+
+/** @param forms what `formsOf` gave for every value. */
+export function maskerOf(forms: ReadonlySet<string>): Masker {
   if (forms.size === 0) return noMask;
   const index = indexOf(forms);
   const whole = (text: string): string => advance(index, { rest: text, covered: 0, open: false }, true).out;
@@ -137,13 +142,52 @@ function certainUntil(text: string, { forms, marks, beginnings, longest }: Index
   return text.length;
 }
 
-/** Every text inside of a JSON value masked, except what stands under one of `kept`. */
-export function maskTexts<Value>(value: Value, masker: Masker, kept: ReadonlySet<string>): Value {
+/** Names and codes that programs go by: a secret that happens to be called like an app must not take them away. */
+const neverMasked: ReadonlySet<string> = new Set([
+  'accessory',
+  'act',
+  'app',
+  'apps',
+  'code',
+  'document',
+  'endsAs',
+  'environment',
+  'fallback',
+  'from',
+  'heldIn',
+  'id',
+  'instance',
+  'kind',
+  'name',
+  'next',
+  'phase',
+  'release',
+  'releases',
+  'rollout',
+  'rolloutId',
+  'service',
+  'services',
+  'sha',
+  'state',
+  'status',
+  'strategy',
+  'supersededBy',
+  'type',
+  'usedBy',
+  'version',
+  'workload',
+]);
+
+/** Every text inside of a JSON value masked, except names and codes. */
+export function maskTexts<Value>(value: Value, masker: Masker): Value {
   const walk = (inner: unknown): unknown => {
     if (typeof inner === 'string') return masker.mask(inner);
     if (Array.isArray(inner)) return inner.map(walk);
     if (typeof inner !== 'object' || inner === null) return inner;
-    return Object.fromEntries(Object.entries(inner).map(([key, one]) => [key, kept.has(key) ? one : walk(one)]));
+    return Object.fromEntries(Object.entries(inner).map(([key, one]) => [key, isName(key, one) ? one : walk(one)]));
   };
   return walk(value) as Value;
 }
+
+const isName = (key: string, value: unknown): boolean =>
+  neverMasked.has(key) && (typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string')));

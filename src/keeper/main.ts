@@ -12,6 +12,7 @@ import { openOutputBounds } from './output.ts';
 import { bootId } from './processes.ts';
 import type { InheritedListener, KeeperConfig, KeeperEvents, KeeperMethods } from './protocol.ts';
 import { openRuns, type RunRecord } from './runs.ts';
+import { noSealing, openSealing } from './sealing.ts';
 import { openRecords } from './state.ts';
 import { usageOf } from './usage.ts';
 import { openWorkers } from './workers.ts';
@@ -24,6 +25,7 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
   if (!(await takeLock(dir))) return;
   writeFileSync(join(dir, 'keeper.pid'), `${process.pid}\n`);
 
+  const sealing = config.recordKey === undefined ? noSealing : openSealing(config.recordKey);
   const epoch = openEpoch(join(dir, 'epoch'));
   const bystander = openBystander();
   const memory = openMemoryWatch();
@@ -35,13 +37,13 @@ async function main(config: KeeperConfig, inherited: readonly InheritedListener[
   const runs = openRuns({
     ...shared,
     folder: join(dir, 'runs'),
-    records: openRecords<RunRecord>(join(dir, 'runs')),
+    records: openRecords<RunRecord>(join(dir, 'runs'), sealing),
     publish: (state) => publish('run', state as never),
   });
   const instances = openInstances(
     {
       ...shared,
-      records: openRecords<InstanceRecord>(join(dir, 'instances')),
+      records: openRecords<InstanceRecord>(join(dir, 'instances'), sealing),
       publish: (state) => publish('instance', state as never),
     },
     (id) => runs.has(id),

@@ -50,6 +50,8 @@ export interface KeeperConfig {
   /** Marks this installation's processes: the same for ever, another for every other home. `[a-z0-9]`. */
   readonly homeId: string;
   readonly version: string;
+  /** File of the key that records are sealed with; made when it is missing. Undefined: they lie open, for their owner alone. */
+  readonly recordKey?: string;
 }
 
 export interface KeeperHello {

@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { noSealing, type Sealing } from './sealing.ts';
 
 /** Small JSON files that are either the old or the new version, whatever happens; readable by their owner only (they hold secrets). */
 export interface Records<T> {
@@ -10,17 +11,18 @@ export interface Records<T> {
   remove(id: string): void;
 }
 
-export function openRecords<T>(folder: string): Records<T> {
+export function openRecords<T>(folder: string, sealing: Sealing = noSealing): Records<T> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = (id: string): string => join(folder, `${encodeURIComponent(id)}.json`);
+  const nameOf = (id: string): string => `${encodeURIComponent(id)}.json`;
+  const file = (id: string): string => join(folder, nameOf(id));
   return {
-    write: (id, value, volatile = false) => writeJson(file(id), value, volatile),
+    write: (id, value, volatile = false) => writeText(file(id), sealing.seal(JSON.stringify(value), nameOf(id)), volatile),
     all: (onBroken) => {
       const values: T[] = [];
       for (const name of readdirSync(folder)) {
         if (!name.endsWith('.json')) continue;
         try {
-          values.push(JSON.parse(readFileSync(join(folder, name), 'utf8')) as T);
+          values.push(JSON.parse(sealing.open(readFileSync(join(folder, name), 'utf8'), name)) as T);
         } catch (cause) {
           onBroken(join(folder, name), cause);
         }
@@ -31,11 +33,14 @@ export function openRecords<T>(folder: string): Records<T> {
   };
 }
 
-export function writeJson(path: string, value: unknown, volatile = false): void {
+export const writeJson = (path: string, value: unknown, volatile = false): void =>
+  writeText(path, JSON.stringify(value), volatile);
+
+function writeText(path: string, text: string, volatile: boolean): void {
   const draft = `${path}.tmp`;
   const fd = openSync(draft, 'w', 0o600);
   try {
-    writeSync(fd, JSON.stringify(value));
+    writeSync(fd, text);
     if (!volatile) fsyncSync(fd);
   } finally {
     closeSync(fd);

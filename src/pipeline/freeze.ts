@@ -1,5 +1,6 @@
 import type { EnvironmentView } from '../domain/environment.ts';
 import type { BuildRecipe, ReleasedService, Workload } from '../domain/release.ts';
+import { freezeSecrets, type SecretSummary } from '../domain/secrets.ts';
 import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
 import type { AppName, WorkloadId } from '../domain/values.ts';
 import type { Source } from '../ports/source.ts';
@@ -19,6 +20,8 @@ export interface FreezeFacts {
   readonly trees: Readonly<Record<string, string | null>>;
   /** Program -> version on the machine that builds. */
   readonly toolchains: Readonly<Record<string, string>>;
+  /** Secrets of the environment. Undefined: none. */
+  readonly secrets?: readonly SecretSummary[];
   /** Service -> where its image comes from; undefined: nothing runs in containers. */
   readonly images?: Readonly<Record<string, FrozenImage>>;
 }
@@ -70,7 +73,7 @@ export function freezeRelease(view: EnvironmentView, facts: FreezeFacts): Releas
     const build = image === undefined ? recipeOf(service, facts) : imageRecipeOf({ service, facts, image });
     return {
       service: service.name,
-      workload: workloadOf({ view, service, build, image }),
+      workload: workloadOf({ view, service, build, image, secrets: facts.secrets ?? [] }),
       replicas: service.kind === 'static' ? 1 : service.replicas,
       routes: service.routes,
       overlap: service.overlap,
@@ -120,8 +123,9 @@ function workloadOf(of: {
   service: ServiceSpec;
   build: BuildRecipe;
   image: FrozenImage | undefined;
+  secrets: readonly SecretSummary[];
 }): Workload {
-  const { view, service, build, image } = of;
+  const { view, service, build, image, secrets } = of;
   const ownCommand = image !== undefined && 'ownCommand' in image && image.ownCommand;
   const content: Omit<Workload, 'id'> = {
     app: view.app,
@@ -139,6 +143,15 @@ function workloadOf(of: {
     ...(image?.port === undefined ? {} : { port: image.port }),
     ...(service.static === undefined ? {} : { static: service.static }),
     env: service.env,
+    ...(service.secrets === undefined
+      ? {}
+      : {
+          secrets: freezeSecrets(service.secrets, secrets, {
+            app: view.app,
+            environment: view.environment,
+            service: service.name,
+          }),
+        }),
     health: service.health,
     persist: service.persist,
     resources: service.resources,

@@ -6,6 +6,7 @@ import { refuseMissingVariables } from '../domain/required.ts';
 import type { AppSpec, ContainerSpec, ServiceSpec } from '../domain/spec.ts';
 import type { BuildKey } from '../domain/values.ts';
 import type { Builder } from '../ports/builder.ts';
+import type { Secrets } from '../ports/secrets.ts';
 import type { Freezer, FreezeRequest } from '../ports/freezer.ts';
 import type { Source } from '../ports/source.ts';
 import { freezeRelease, gatherFacts } from './freeze.ts';
@@ -21,12 +22,14 @@ export interface FreezerOptions {
   ) => Promise<{ readonly spec: AppSpec; readonly notes: readonly string[]; readonly detected?: boolean }>;
   /** Versions of programs on the machine that builds. @throws TOOL_MISSING */
   readonly versions: (programs: readonly string[]) => Promise<Readonly<Record<string, string>>>;
+  /** Undefined: nothing may name a secret. */
+  readonly secrets?: Pick<Secrets, 'list'>;
   /** Services run in containers of these images; undefined: as processes. */
   readonly images?: ImageFreezing;
 }
 
 /** Freezes what a commit declares for one environment. */
-export function createFreezer({ source, builder, loadSpec, versions, images }: FreezerOptions): Freezer {
+export function createFreezer({ source, builder, loadSpec, versions, secrets, images }: FreezerOptions): Freezer {
   return {
     freeze: async (request) => {
       const version = await source.version(request.app, request.sha);
@@ -39,7 +42,8 @@ export function createFreezer({ source, builder, loadSpec, versions, images }: F
       refuseMissingVariables(view);
       const from = { source, versions, ...(images === undefined ? {} : { images: { freezing: images, detected, spec: whole } }) };
       const facts = await gatherFacts(view, request.sha, from);
-      const services = freezeRelease(view, facts);
+      const known = (await secrets?.list(request)) ?? [];
+      const services = freezeRelease(view, { ...facts, secrets: known });
       const cached = new Set<BuildKey>();
       for (const s of services) if (await builder.has(request.app, s.build)) cached.add(s.build.key);
       return {

@@ -161,6 +161,14 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       record('sync', request);
       return options.commands?.sync?.(request) ?? { applied: [] };
     },
+    secrets: options.commands?.secrets ?? {
+      list: () => Promise.resolve([]),
+      set: () => Promise.resolve({ version: 1, notes: [] }),
+      remove: () => Promise.resolve({ removed: [1] }),
+      rotateKey: () => Promise.resolve({ rewrapped: 0 }),
+      export: () => Promise.resolve({ document: '{}', count: 0 }),
+      import: () => Promise.resolve({ restored: 0, kept: 0 }),
+    },
   };
   const listen = (port: number): Promise<Api> =>
     startApi({

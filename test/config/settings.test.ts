@@ -17,6 +17,7 @@ test('without any variable everything listens on loopback, on ports an ordinary 
     forge: { plainLoopback: false },
     retention: { releases: 10, artifactBytes: 20 * 1024 ** 3 },
     runtime: 'process',
+    secrets: { provider: 'files', passphrase: null },
     docker: {
       socket: '/var/run/docker.sock',
       baseImages: {},

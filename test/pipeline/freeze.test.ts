@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { loadAppSpec } from '../../src/config/load.ts';
 import { resolveEnvironment } from '../../src/domain/environment.ts';
-import type { EnvironmentName } from '../../src/domain/values.ts';
+import type { SecretSummary } from '../../src/domain/secrets.ts';
+import type { EnvironmentName, WallTime } from '../../src/domain/values.ts';
 import { canonicalJson } from '../../src/pipeline/canonical-json.ts';
 import { freezeRelease } from '../../src/pipeline/freeze.ts';
 import { buildInputs } from '../../src/pipeline/inputs.ts';
@@ -19,7 +20,11 @@ const facts = {
   trees: { web: 'w1', api: 'a1', 'api/db': 'd1' },
   toolchains: { node: 'v20', npm: '10' },
 };
-async function freeze(change: Partial<typeof facts> = {}, text = yaml, environment = 'production') {
+async function freeze(
+  change: Partial<typeof facts> & { readonly secrets?: readonly SecretSummary[] } = {},
+  text = yaml,
+  environment = 'production',
+) {
   const services = freezeRelease(resolveEnvironment(await load(text), environment as EnvironmentName), { ...facts, ...change });
   const [web, api] = services;
   if (web === undefined || api === undefined) throw new Error('two services were expected');
@@ -39,6 +44,29 @@ describe('a release', () => {
     expect(after.api.workload.id).not.toBe(before.api.workload.id);
     expect(after.api.build.key).not.toBe(before.api.build.key);
     expect(after.api.releaseCommand?.inputsHash).toBe(before.api.releaseCommand?.inputsHash);
+  });
+
+  test('a new version of a secret changes the workload that names it, and no other', async () => {
+    const text = yaml.replace("A: '1' }", "A: '1' }, secrets: { KEY: TOKEN }");
+    const secrets = (version: number) => ({
+      secrets: [{ name: 'TOKEN', versions: [{ version, createdAt: 0 as WallTime, bytes: 1, variable: true }] }],
+    });
+    const [before, after] = [await freeze(secrets(1), text), await freeze(secrets(2), text)];
+    expect(before.web.workload.secrets).toEqual({ KEY: { name: 'TOKEN', version: 1 } });
+    expect(after.web.workload.id).not.toBe(before.web.workload.id);
+    expect(after.web.build.key).toBe(before.web.build.key);
+    expect(after.api.workload).toEqual(before.api.workload);
+    expect(after.api.workload.id).toBe((await freeze()).api.workload.id);
+  });
+
+  test('is refused without a secret that a service names, and with one that is no text', async () => {
+    const text = yaml.replace("A: '1' }", "A: '1' }, secrets: [TOKEN]");
+    await expect(freeze({}, text)).rejects.toMatchObject({
+      code: 'SECRET_MISSING',
+      hint: 'Set it: signalbox secrets set TOKEN --app shop --env production',
+    });
+    const binary = [{ name: 'TOKEN', versions: [{ version: 1, createdAt: 0 as WallTime, bytes: 1, variable: false }] }];
+    await expect(freeze({ secrets: binary }, text)).rejects.toMatchObject({ code: 'SECRET_REFUSED' });
   });
 
   test('needs its release command again when the inputs of that changed', async () => {

@@ -42,6 +42,8 @@ export interface WardenConfig {
   readonly engineSocket: string;
   /** Value of the label `signalbox.installation`. `[a-z0-9]`. */
   readonly homeId: string;
+  /** File of the key that records are sealed with. Undefined: they lie open, for their owner alone. */
+  readonly recordKey?: string;
 }
 
 export interface WardenHello {

@@ -26,6 +26,8 @@ export interface DockerRuntimeOptions {
   /** Socket of the Docker engine. */
   readonly engineSocket: string;
   readonly folders: DockerFolders;
+  /** File of the key that the warden's records are sealed with. Undefined: they lie open, for their owner alone. */
+  readonly recordKey?: string;
   /** The compiled warden, dist/adapters/runtime/docker/warden/main.js. */
   readonly program: string;
   /** Base URLs of the data plane's release-local addresses, on this machine's loopback: containers reach them elsewhere. */
@@ -64,7 +66,13 @@ export function openDockerRuntime(options: DockerRuntimeOptions): DockerRuntime 
   const listeners = new Set<(instance: InstanceObservation) => void>();
   const inTurn = turns();
   let epoch: number = options.epoch;
-  const config: WardenConfig = { dir: folders.warden, socket: folders.socket, engineSocket, homeId };
+  const config: WardenConfig = {
+    dir: folders.warden,
+    socket: folders.socket,
+    engineSocket,
+    homeId,
+    ...(options.recordKey === undefined ? {} : { recordKey: options.recordKey }),
+  };
   const warden = openWardenClient({
     keeper,
     socket: folders.socket,

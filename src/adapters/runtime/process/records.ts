@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Workload } from '../../../domain/release.ts';
+import type { Sealing } from '../../../keeper/sealing.ts';
 
-/** What this runtime remembers of a workload: enough to start its instances again with another port. Holds secrets: 0600. */
+/** What this runtime remembers of a workload: enough to start its instances again with another port. Holds secrets: sealed, 0600. */
 export interface WorkloadRecord {
   readonly workload: Workload;
   readonly env: Readonly<Record<string, string>>;
@@ -22,14 +23,14 @@ export interface WorkloadRecords {
   all(): readonly WorkloadRecord[];
 }
 
-export function openWorkloadRecords(folder: string): WorkloadRecords {
+export function openWorkloadRecords(folder: string, sealing: Sealing): WorkloadRecords {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = (id: string): string => join(folder, `${encodeURIComponent(id)}.json`);
   const known = new Map<string, WorkloadRecord>();
   for (const name of readdirSync(folder)) {
     if (!name.endsWith('.json')) continue;
     try {
-      const record = JSON.parse(readFileSync(join(folder, name), 'utf8')) as WorkloadRecord;
+      const record = JSON.parse(sealing.open(readFileSync(join(folder, name), 'utf8'), name)) as WorkloadRecord;
       known.set(record.workload.id, record);
     } catch {
       // Half a file of a crash before the first rename; `ensure` writes it again.
@@ -39,7 +40,8 @@ export function openWorkloadRecords(folder: string): WorkloadRecords {
     get: (id) => known.get(id),
     put: (record) => {
       const path = file(record.workload.id);
-      writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
+      const text = sealing.seal(JSON.stringify(record), basename(path));
+      writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
       renameSync(`${path}.tmp`, path);
       known.set(record.workload.id, record);
     },

@@ -5,6 +5,7 @@ import { SignalboxError } from '../../../domain/errors.ts';
 import type { Workload } from '../../../domain/release.ts';
 import type { Epoch, InstanceId } from '../../../domain/values.ts';
 import type { InstanceState } from '../../../keeper/protocol.ts';
+import { noSealing, openSealing } from '../../../keeper/sealing.ts';
 import type { InstanceObservation, Runtime } from '../../../ports/runtime.ts';
 import { turns } from '../../../wire/turns.ts';
 import type { BaseEnvironment } from './environment.ts';
@@ -28,6 +29,8 @@ export interface ProcessRuntimeOptions {
   /** Of the control plane that opens it; what the runtime does by itself carries the newest one seen. */
   readonly epoch: Epoch;
   readonly folders: Folders;
+  /** File of the key that records are sealed with; made when it is missing. Undefined: they lie open, for their owner alone. */
+  readonly recordKey?: string;
   readonly base: BaseEnvironment;
   /** Default 20,000 to 31,999: below the kernel's own. */
   readonly portRange?: PortRange;
@@ -54,7 +57,10 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
   const { users = uid === 0 ? 'own' : 'current', networks = canMakeNetworks(uid, base.path) } = options;
   mkdirSync(join(folders.work, 'scratch'), { recursive: true, mode: 0o711 });
   const call = callsTo(keeper);
-  const records = openWorkloadRecords(join(folders.work, 'workloads'));
+  const records = openWorkloadRecords(
+    join(folders.work, 'workloads'),
+    options.recordKey === undefined ? noSealing : openSealing(options.recordKey),
+  );
   const ports = openPorts(options.portRange);
   const notes = new Set<string>();
   const note = (text: string): void => {
