@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type GitSourceOptions, gitSource } from '../../src/adapters/source/git/git-source.ts';
+import { prepareSource } from '../../src/cli/send-source.ts';
 import type { AppName } from '../../src/domain/values.ts';
 import type { FetchRequest } from '../../src/ports/fetch-source.ts';
 import { type FakeForge, type ForgeRules, startForge } from './forge/fake-forge.ts';
@@ -121,9 +122,29 @@ describe('source that is fetched', () => {
     await source.fetch(app, wanted(sha));
     const stranger = testRepository(place.path, 'stranger');
     const strange = stranger.commit({ 'b.txt': 'mine' }, 'Not yours');
-    stranger.git('push', '--quiet', '--force', join(folder, 'acme', 'shop.git'), 'main');
-    await expect(source.fetch(app, wanted(strange))).rejects.toMatchObject({ code: 'APP_TAKEN' });
+    stranger.git('clone', '--quiet', '--bare', '.', join(folder, 'acme', 'other.git'));
+    await expect(source.fetch(app, wanted(strange, { url: `${forge.url}/acme/other.git` }))).rejects.toMatchObject({
+      code: 'APP_TAKEN',
+    });
     expect(gitOf('for-each-ref', '--format=%(refname)').trim()).toBe(`refs/signalbox/kept/${sha}`);
+  });
+
+  test('is that of an app which a shallow clone of the same address was deployed to first', async () => {
+    const source = await open();
+    repository.commit({ 'a.txt': 'one' });
+    repository.commit({ 'a.txt': 'two' });
+    push('main');
+    const shallow = join(place.path, 'shallow');
+    repository.git('clone', '--quiet', '--depth', '1', `file://${join(folder, 'acme', 'shop.git')}`, shallow, '--branch', 'main');
+    repository.git('-C', shallow, 'remote', 'set-url', 'origin', `${forge.url}/acme/shop`);
+    const sent = await prepareSource({ folder: shallow, environment: testEnvironment(), dirty: false });
+    await source.receive(app, { file: sent.bundle, ref: sent.ref });
+    await sent.dispose();
+    const sha = repository.commit({ 'a.txt': 'three' });
+    push('main');
+    expect(await source.fetch(app, wanted(sha))).toMatchObject({ found: 'expected' });
+    expect(gitOf('rev-list', '--count', sha).trim()).toBe('3');
+    expect(gitOf('fsck', '--full')).toBe('');
   });
 
   test('is refused with a reason that has no secret in it when the token is wrong', async () => {

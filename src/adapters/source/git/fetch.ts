@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignalboxError } from '../../../domain/errors.ts';
 import type { FetchRequest } from '../../../ports/fetch-source.ts';
 import { type GitResult, git, gitReason } from './git.ts';
 import { checkRef, checkSha } from './names.ts';
-import { claim, ensureRepository, identityOf, keep, type Place, repackWhenDue } from './receive.ts';
+import { claim, ensureRepository, identityOf, keep, originPrefix, type Place, repackWhenDue } from './receive.ts';
 
 export interface FetchLimits {
   /** Largest pack that is taken in one fetch, in bytes. */
@@ -63,7 +63,14 @@ async function take(
   const watch = setInterval(() => void look(), lookEvery);
   try {
     const words = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--no-recurse-submodules'];
-    await remote(place, transport, [...words, '--', url, `+${ref}:${incoming}`], tooLarge.signal);
+    // What a shallow clone sent before ends where it had to; from here there is the rest, by which the repository is known.
+    const ends = (await call(place, ['rev-parse', '--is-shallow-repository'])).stdout.toString().trim() === 'true';
+    await remote(
+      place,
+      transport,
+      [...words, ...(ends ? ['--unshallow'] : []), '--', url, `+${ref}:${incoming}`],
+      tooLarge.signal,
+    );
     await look();
     if (tooLarge.signal.aborted) throw refusedForSize();
     const commit = await call(place, ['rev-parse', '--verify', '--quiet', `${incoming}^{commit}`]);
@@ -72,7 +79,7 @@ async function take(
     if (!/^[0-9a-f]{40}$/.test(found)) throw new SignalboxError('FORGE_REFUSED', `${ref} leads to no commit.`);
     // It may have moved between the look and the fetch.
     if (found !== sha && tip.stdout.toString().trim() !== sha) return { expected: false, head: found };
-    await claim(place, await identityOf(place, found, new Map()));
+    await claim(place, await identityOf(place, found, new Map([[`${originPrefix}${originOf(url)}`, found]])));
     await keep(place, found);
     return { expected: true, head: found };
   } finally {
@@ -83,6 +90,16 @@ async function take(
     if (tooLarge.signal.aborted) await call(place, ['repack', '-a', '-d', '-q']);
     else await repackWhenDue(place);
   }
+}
+
+/** The same mark that a clone of this address has when its source is sent (cli/send-source.ts): of https and ssh alike. */
+function originOf(url: string): string {
+  const plain = url
+    .replace(/^[a-z]+:\/\//, '')
+    .replace(/^[^@/]+@/, '')
+    .replace(/(?:\.git)?\/*$/, '')
+    .toLowerCase();
+  return createHash('sha256').update(`${plain} `).digest('hex').slice(0, 40);
 }
 
 interface Transport {

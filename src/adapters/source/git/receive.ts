@@ -17,7 +17,7 @@ export interface Place {
 
 /** Prefixes of refs that tell about the source rather than being it (see `cli/send-source.ts`). */
 const shallowPrefix = 'refs/signalbox/shallow/';
-const originPrefix = 'refs/signalbox/origin/';
+export const originPrefix = 'refs/signalbox/origin/';
 /** More packs than this are made one. */
 const packsBeforeRepack = 12;
 
