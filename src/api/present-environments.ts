@@ -32,6 +32,7 @@ export function presentDeclared(release: Release, now = Date.now() as WallTime):
     createdAt: isoTime(release.createdAt),
     ...(release.promotedFrom === undefined ? {} : { promotedFrom: presentPromotedFrom(release.promotedFrom) }),
     strategy: release.strategy.type,
+    ...(release.branch === undefined ? {} : { branch: release.branch }),
     services: release.services.map((one) => ({
       service: one.service,
       kind: one.workload.kind,
@@ -39,6 +40,11 @@ export function presentDeclared(release: Release, now = Date.now() as WallTime):
       replicas: one.replicas,
       hosts: hostsOf(one),
       variables: Object.keys(one.workload.env).sort(),
+      secrets: Object.entries(one.workload.secrets ?? {}).map(([variable, { name, version }]) => ({
+        variable,
+        secret: name,
+        version,
+      })),
     })),
     accessories: (release.accessories ?? []).map(({ name }) => name),
     windows: describeSchedule(release.schedule),

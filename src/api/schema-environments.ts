@@ -74,6 +74,7 @@ export const declaredBody: z.ZodType<DeclaredBody> = z
     createdAt: time,
     promotedFrom: promotedFromBody.exactOptional(),
     strategy: z.string(),
+    branch: z.union([z.string(), z.literal(false)]).exactOptional(),
     services: z.array(
       z.strictObject({
         service: z.string(),
@@ -82,6 +83,7 @@ export const declaredBody: z.ZodType<DeclaredBody> = z
         replicas: count,
         hosts: words,
         variables: words,
+        secrets: z.array(z.strictObject({ variable: z.string(), secret: z.string(), version: count })),
       }),
     ),
     accessories: words,

@@ -44,9 +44,11 @@ function describeDeclared(declared: DeclaredBody, paint: Paint): readonly string
       ? []
       : [`  promoted from ${promotedFrom.environment} ${promotedFrom.release}, as it was built there`]),
     `  strategy: ${declared.strategy}`,
+    ...(declared.branch === undefined ? [] : [`  branch: ${declared.branch === false ? 'none' : plain(declared.branch)}`]),
     ...declared.services.flatMap((one) => [
       `  ${one.service}: ${one.kind}, build ${one.key.slice(0, 12)}${one.kind === 'static' ? '' : `, ${one.replicas} declared`}${one.hosts.length === 0 ? '' : `, ${one.hosts.join(', ')}`}`,
       ...(one.variables.length === 0 ? [] : [`    variables: ${one.variables.join(', ')}`]),
+      ...one.secrets.map(({ variable, secret, version }) => `    secret: ${variable} is ${secret}, version ${version}`),
     ]),
     ...(declared.accessories.length === 0 ? [] : [`  accessories: ${declared.accessories.join(', ')}`]),
     ...declared.windows.map((window) => `  takes deploys: ${plain(window)}`),

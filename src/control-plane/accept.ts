@@ -210,6 +210,7 @@ function releaseOf(request: PlacedRequest, frozen: Frozen, number: number, clock
     services: frozen.services,
     ...(frozen.accessories === undefined || frozen.accessories.length === 0 ? {} : { accessories: frozen.accessories }),
     smoke: frozen.smoke,
+    ...(frozen.branch === undefined ? {} : { branch: frozen.branch }),
     ...(frozen.schedule === undefined ? {} : { schedule: frozen.schedule }),
     ...(request.folder === '.' ? {} : { folder: request.folder }),
     ...(request.promotedFrom === undefined ? {} : { promotedFrom: request.promotedFrom }),

@@ -68,7 +68,10 @@ export function createPromotion({ plant, store, freezer, builder }: PromotionPor
       });
     const release = await tested(request);
     const source = { app, environment, sha: release.sha, folder: release.folder ?? '.', folderName: app };
-    const frozen = await freezer.freeze(source);
+    const given = release.services.flatMap((s) =>
+      s.build.given === undefined ? [] : [[s.service, s.build.given.image] as const],
+    );
+    const frozen = await freezer.freeze(given.length === 0 ? source : { ...source, images: Object.fromEntries(given) });
     const origin = promotedFrom(release, frozen.services);
     await refuseGone(release, environment);
     return {

@@ -41,7 +41,7 @@ function compareServices(first: ReleasedService | undefined, second: ReleasedSer
     first ? pick(first) : null,
     second ? pick(second) : null,
   ];
-  const [before, after] = [first?.workload.env ?? {}, second?.workload.env ?? {}];
+  const [before, after] = [variablesOf(first), variablesOf(second)];
   const differing = differingNames(before, after);
   const keys = pair((s) => s.build.key as string);
   return {
@@ -57,5 +57,13 @@ function compareServices(first: ReleasedService | undefined, second: ReleasedSer
     },
   };
 }
+
+/** Secrets count by name: each environment has values and versions of its own. */
+const variablesOf = (service: ReleasedService | undefined): Readonly<Record<string, string>> => ({
+  ...service?.workload.env,
+  ...Object.fromEntries(
+    Object.entries(service?.workload.secrets ?? {}).map(([variable, { name }]) => [variable, `secret ${name}`]),
+  ),
+});
 
 export const hostsOf = (service: ReleasedService): readonly string[] => [...new Set(service.routes.map((route) => route.host))];

@@ -1,4 +1,5 @@
 import { type AccessorySpec, accessoryVariables } from './accessories.ts';
+import type { BranchRule } from './branch-rules.ts';
 import { SignalboxError } from './errors.ts';
 import type { AppSpec, EnvironmentSpec, RouteSpec, ServiceSpec, SmokeCheck, StrategySpec } from './spec.ts';
 import type { AppName, EnvironmentName } from './values.ts';
@@ -14,6 +15,8 @@ export interface EnvironmentView {
   readonly accessories: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
+  /** Pushes to which branch are deployed here. Undefined: the usual rule. */
+  readonly branch?: BranchRule;
   /** When deploys are let through. Undefined: always. */
   readonly schedule?: DeploySchedule;
 }
@@ -55,6 +58,7 @@ export function resolveEnvironment(
       check.host === undefined ? check : { ...check, host: mapSmokeHost(spec, hostOf, check.host) },
     ),
     strategy: environment.strategy ?? spec.strategy,
+    ...(environment.branch === undefined ? {} : { branch: environment.branch }),
     ...(environment.schedule === undefined ? {} : { schedule: environment.schedule }),
   };
 }

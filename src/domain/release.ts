@@ -1,3 +1,4 @@
+import type { BranchRule } from './branch-rules.ts';
 import type { EdgeSpec } from './edge.ts';
 import type {
   AccessorySpec,
@@ -119,6 +120,8 @@ export interface Release {
   readonly accessories?: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: FrozenStrategy;
+  /** Pushes to which branch are deployed to the environment, as this source declares it. Undefined: the usual rule. */
+  readonly branch?: BranchRule;
   /** When the environment takes the next deploys, as this source declares it. Undefined: always. */
   readonly schedule?: DeploySchedule;
   /** Folder of the app inside its repository. Undefined: its root. */

@@ -38,6 +38,8 @@ export interface ImageQuestion {
   readonly detected: boolean;
   /** Service -> paths that belong to its build, as far as its own Dockerfile does not say so. */
   readonly inputs: Readonly<Record<string, readonly string[]>>;
+  /** Images made elsewhere that a service keeps, see `FreezeRequest.images`. */
+  readonly kept?: Readonly<Record<string, string>>;
 }
 
 /** The image of each service that runs in a container. @throws CONFIG_INVALID, NO_DOCKERFILE_FOR_STACK, IMAGE_MISSING */
@@ -52,7 +54,7 @@ async function freezeImage(service: ServiceSpec, question: ImageQuestion): Promi
   const { commit, freezing } = question;
   const said = service.container ?? {};
   const port = said.port === undefined ? {} : { port: said.port };
-  if (said.image !== undefined) return { given: await freezing.pin(said.image), ...port };
+  if (said.image !== undefined) return { given: question.kept?.[service.name] ?? (await freezing.pin(said.image)), ...port };
   const target = said.target === undefined ? {} : { target: said.target };
   const own = said.dockerfile ?? posix.join(service.path, 'Dockerfile');
   if ((await commit.read(own)) !== null) {

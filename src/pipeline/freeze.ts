@@ -31,7 +31,12 @@ export interface FreezeSources {
   /** Versions of programs. @throws TOOL_MISSING */
   readonly versions: (programs: readonly string[]) => Promise<Readonly<Record<string, string>>>;
   /** Undefined: services run as processes. `detected`: nobody wrote the services down. */
-  readonly images?: { readonly freezing: ImageFreezing; readonly detected: boolean; readonly spec: AppSpec };
+  readonly images?: {
+    readonly freezing: ImageFreezing;
+    readonly detected: boolean;
+    readonly spec: AppSpec;
+    readonly kept?: Readonly<Record<string, string>>;
+  };
 }
 
 /** Reads what `freezeRelease` needs. @throws UNKNOWN_SOURCE, TOOL_MISSING, NEEDS_DOCKER, NO_DOCKERFILE_FOR_STACK, IMAGE_MISSING */

@@ -40,7 +40,9 @@ export function createFreezer({ source, builder, loadSpec, versions, secrets, im
       const whole = below(spec, request.folder);
       const view = resolveEnvironment(whole, request.environment);
       refuseMissingVariables(view);
-      const from = { source, versions, ...(images === undefined ? {} : { images: { freezing: images, detected, spec: whole } }) };
+      const kept = request.images === undefined ? {} : { kept: request.images };
+      const containers = images === undefined ? {} : { images: { freezing: images, detected, spec: whole, ...kept } };
+      const from = { source, versions, ...containers };
       const facts = await gatherFacts(view, request.sha, from);
       const known = (await secrets?.list(request)) ?? [];
       const services = freezeRelease(view, { ...facts, secrets: known });
@@ -51,6 +53,7 @@ export function createFreezer({ source, builder, loadSpec, versions, secrets, im
         ...(view.accessories.length === 0 ? {} : { accessories: view.accessories }),
         smoke: view.smoke,
         strategy: view.strategy,
+        ...(view.branch === undefined ? {} : { branch: view.branch }),
         ...(view.schedule === undefined ? {} : { schedule: view.schedule }),
         subject: version.subject,
         cached,

@@ -1,4 +1,5 @@
 import type { AccessorySpec } from '../domain/accessories.ts';
+import type { BranchRule } from '../domain/branch-rules.ts';
 import type { ReleasedService } from '../domain/release.ts';
 import type { SmokeCheck, StrategySpec } from '../domain/spec.ts';
 import type { AppName, BuildKey, EnvironmentName } from '../domain/values.ts';
@@ -17,6 +18,11 @@ export interface FreezeRequest {
   /** Folder of the app inside its repository, `.` for the root. */
   readonly folder: string;
   readonly folderName: string;
+  /**
+   * Images made elsewhere that a service keeps, by service, each by a name that never means another one: their tags may have moved since.
+   * Undefined: each is looked up.
+   */
+  readonly images?: Readonly<Record<string, string>>;
 }
 
 export interface Frozen {
@@ -25,6 +31,8 @@ export interface Frozen {
   readonly accessories?: readonly AccessorySpec[];
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
+  /** Pushes to which branch are deployed to the environment. Undefined: the usual rule. */
+  readonly branch?: BranchRule;
   /** When the environment takes deploys. Undefined: always. */
   readonly schedule?: DeploySchedule;
   readonly subject: string;

@@ -147,19 +147,31 @@ describe('env', () => {
   it('show says what is declared and what runs, names of variables and no values', async () => {
     const standIn = await begin();
     const web = service({ name: 'web', version: 2, replicas: 3 });
-    const secret = { ...web, workload: { ...web.workload, env: { STAGE: 'hush-hush' } } };
+    const secrets = { DB_PASSWORD: { name: 'db-password', version: 3 } };
+    const secret = { ...web, workload: { ...web.workload, env: { STAGE: 'hush-hush' }, secrets } };
     await standIn.write({
-      releases: [release(2, { services: [secret] })],
+      releases: [release(2, { services: [secret], branch: 'release/*' })],
       environment: { arms: [{ release: idOf(2), weight: 10_000, role: 'stable' }] },
     });
     const ran = await run(standIn, ['env', 'show', 'production', '--json']);
     expect(schemas.environmentBody.parse(onlyJson(ran)).declared).toMatchObject({
       release: 'v2',
-      services: [{ service: 'web', replicas: 3, hosts: ['web.localhost'], variables: ['STAGE'] }],
+      services: [
+        {
+          service: 'web',
+          replicas: 3,
+          hosts: ['web.localhost'],
+          variables: ['STAGE'],
+          secrets: [{ variable: 'DB_PASSWORD', secret: 'db-password', version: 3 }],
+        },
+      ],
+      branch: 'release/*',
       windows: ['at any time'],
     });
     const text = await run(standIn, ['env', 'show', 'production']);
     expect(text.out).toContain('variables: STAGE');
+    expect(text.out).toContain('secret: DB_PASSWORD is db-password, version 3');
+    expect(text.out).toContain('branch: release/*');
     expect(ran.out + text.out).not.toContain('hush-hush');
   });
 

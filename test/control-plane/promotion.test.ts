@@ -81,6 +81,19 @@ describe('a promotion', () => {
     expect(box.home.tables.releases.get(release)?.promotedFrom?.release).toBe('shop/staging/v1');
   });
 
+  it('keeps the images made elsewhere that were tested, wherever their tags have moved to', async () => {
+    const box = await install();
+    const sha = box.commit({ services: [web(2), api(1)] });
+    const drawn = box.release(sha);
+    const given = { image: 'acme/web@sha256:1' };
+    const services = drawn.services.map((s) => (s.service === 'web' ? { ...s, build: { ...s.build, given } } : s));
+    box.draw({ ...drawn, services });
+    const staged = await box.accepted(box.plane.commands.deploy(box.request(sha, 'shop', 'staging')));
+    await box.ends(staged.rolloutId, 'succeeded');
+    await promote(box);
+    expect(box.drawings.asked.at(-1)).toMatchObject({ environment: 'production', sha, images: { web: given.image } });
+  });
+
   it('is refused when a service would be another build, naming it, and builds nothing', async () => {
     const box = await install();
     await stage(box, { services: [web(2), api(1)] });

@@ -18,7 +18,10 @@ const freezing: ImageFreezing = {
 type Files = Readonly<Record<string, string>>;
 
 /** Freezes a repository of these files; a tree's hash is a hash of what is below it. */
-async function freeze(files: Files, options: { images?: ImageFreezing | undefined } = { images: freezing }) {
+async function freeze(
+  files: Files,
+  options: { images?: ImageFreezing | undefined; kept?: Readonly<Record<string, string>> } = { images: freezing },
+) {
   const reader = memoryReader(files);
   const { spec, origin } = await loadAppSpec(reader);
   const asked: string[] = [];
@@ -38,7 +41,16 @@ async function freeze(files: Files, options: { images?: ImageFreezing | undefine
       asked.push(...programs);
       return Promise.resolve(Object.fromEntries(programs.map((name) => [name, '1'])));
     },
-    ...(options.images === undefined ? {} : { images: { freezing: options.images, detected: origin === 'detected', spec } }),
+    ...(options.images === undefined
+      ? {}
+      : {
+          images: {
+            freezing: options.images,
+            detected: origin === 'detected',
+            spec,
+            ...(options.kept ? { kept: options.kept } : {}),
+          },
+        }),
   });
   const services = freezeRelease(resolveEnvironment(spec, 'production' as EnvironmentName), facts);
   return { services: Object.fromEntries(services.map((s) => [s.service as string, s])), asked };
@@ -104,6 +116,14 @@ services:
     const { services, asked } = await freeze(shop('static: dist, build: npm run build', dockerfile));
     expect(one(services).build.image).toBeUndefined();
     expect(asked).toEqual(['node', 'npm']);
+  });
+
+  test('an image made elsewhere that is kept is not looked up again, wherever its tag has moved to since', async () => {
+    const files = shop('image: "acme/web:1"');
+    const pin = (): Promise<string> => Promise.reject(new Error('nobody may ask'));
+    const kept = { web: `acme/web@sha256:${'c'.repeat(64)}` };
+    const { services } = await freeze(files, { images: { ...freezing, pin }, kept });
+    expect(one(services).build.given).toEqual({ image: kept.web });
   });
 
   test('an image made elsewhere is pinned, so that another content is another workload', async () => {

@@ -61,6 +61,8 @@ export interface DeclaredBody {
   readonly createdAt: string;
   readonly promotedFrom?: PromotedFromBody;
   readonly strategy: string;
+  /** Pushes to which branch are deployed here; false: to none; absent: the usual rule (production follows the usual branch). */
+  readonly branch?: string | false;
   readonly services: readonly {
     readonly service: string;
     readonly kind: string;
@@ -68,6 +70,8 @@ export interface DeclaredBody {
     readonly replicas: number;
     readonly hosts: readonly string[];
     readonly variables: readonly string[];
+    /** Variables that stand for secrets; the secrets by name and version. */
+    readonly secrets: readonly { readonly variable: string; readonly secret: string; readonly version: number }[];
   }[];
   readonly accessories: readonly string[];
   /** When deploys are let through, a sentence each. */

@@ -14,7 +14,7 @@ export const environmentErrors = {
   },
   ENVIRONMENT_LOCKED: {
     title: 'Somebody has locked the environment',
-    hint: 'Ask its owner, or take the lock away with `signalbox env unlock --force`. Rollback and abort work all the same.',
+    hint: 'Ask its owner, or take the lock away with `signalbox env unlock NAME --force`. Rollback and abort work all the same.',
     retryable: false,
   },
   PROMOTION_CHANGED: {

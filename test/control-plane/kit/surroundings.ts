@@ -1,7 +1,7 @@
 import type { Release, ReleasedService } from '../../../src/domain/release.ts';
 import type { BuildKey, EnvironmentName, ReleaseId, WorkloadId } from '../../../src/domain/values.ts';
 import type { Builder, BuildResult } from '../../../src/ports/builder.ts';
-import type { Freezer, Frozen } from '../../../src/ports/freezer.ts';
+import type { Freezer, FreezeRequest, Frozen } from '../../../src/ports/freezer.ts';
 import type { Prober, Sight } from '../../../src/ports/prober.ts';
 import type { Source } from '../../../src/ports/source.ts';
 import type { RecordingDataPlane } from './data-plane.ts';
@@ -88,6 +88,8 @@ export function lookingProber(
 export class Drawings {
   readonly #bySha = new Map<string, { release: Release; notes: readonly string[] }>();
   readonly #artifacts: ReadonlySet<string>;
+  /** Every request to freeze, in order. */
+  readonly asked: FreezeRequest[] = [];
   /** Services that are built otherwise from now on: another version of a program, say. */
   readonly otherBuilds = new Set<string>();
 
@@ -107,7 +109,9 @@ export class Drawings {
 
   freezer(): Freezer {
     return {
-      freeze: async ({ sha, environment }): Promise<Frozen> => {
+      freeze: async (request): Promise<Frozen> => {
+        const { sha, environment } = request;
+        this.asked.push(request);
         const drawn = this.of(sha);
         const services = drawn.services.map((s) => placed(s, environment, this.otherBuilds));
         const cached = services.map((s) => s.build.key).filter((key) => this.#artifacts.has(key));
