@@ -177,6 +177,41 @@ describe('what a push is told besides', () => {
     expect(lines).toEqual(expect.arrayContaining(['signalbox.yaml:1:1 a: wrong', 'signalbox.yaml:2:1 b: wrong']));
   });
 
+  it('who keeps an environment locked, and that the branch waits', async () => {
+    const asked: (string | undefined)[] = [];
+    const box = await install();
+    const store = openMemoryStore(box.home);
+    const deploy = createPushDeploy({
+      commands: {
+        deploy: ({ by }) => {
+          asked.push(by);
+          return Promise.reject(
+            new SignalboxError('ENVIRONMENT_LOCKED', 'shop/production is locked by Ben on desk: moving house.'),
+          );
+        },
+      },
+      feed: box.plane.feed,
+      store,
+      clock: clockOf(box.time, box.life, instant(0)),
+      httpPort: () => Promise.resolve(80),
+    });
+    const lines: string[] = [];
+    const update = {
+      app: 'shop' as AppName,
+      ref: 'refs/heads/main',
+      before: null,
+      after: box.commit({}),
+      pusher: 'Ana on laptop',
+    };
+    const answer = await box.during(pushesTo(box, { deploy }).receive(update, (line) => lines.push(line)));
+    expect(asked).toEqual(['Ana on laptop']);
+    expect(answer).toEqual({
+      ok: false,
+      reason: 'deploy refused: shop/production is locked by Ben on desk: moving house. [ENVIRONMENT_LOCKED]',
+    });
+    expect(lines.at(-1)).toMatch(/^to do: Ask its owner/);
+  });
+
   it('no more than that something is wrong, when that is our own fault', async () => {
     const { box, push } = await site({ environments: () => Promise.reject(new Error('/secret/path')) });
     const { answer, lines } = await push(box.commit({}));
