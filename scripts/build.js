@@ -14,6 +14,7 @@ export const programs = {
   daemon: 'src/daemon.ts',
   'dev-server': 'src/dev-server.ts',
   'scan-folder': 'src/scan-folder.ts',
+  'scan-staged': 'src/scan-staged.ts',
   'keeper/main': 'src/keeper/main.ts',
   'proxy/main': 'src/proxy/main.ts',
   'mail-catcher/main': 'src/mail-catcher/main.ts',

@@ -95,6 +95,7 @@ const rooms: Rooms = {
   'dev-containers': ['*'],
   'dev-images': ['*'],
   'scan-folder': ['*'],
+  'scan-staged': ['*'],
   daemon: ['*'],
   'daemon-end': ['*'],
   'daemon-log': ['*'],

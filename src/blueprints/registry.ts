@@ -58,7 +58,7 @@ export const blueprints: readonly Blueprint[] = [
   {
     name: 'pre-commit',
     says: 'hooks that look at every commit, by the scripts of the repository',
-    needs: 'pre-commit 3.2 or later',
+    needs: 'pre-commit 3.2 or later; without it: `signalbox hooks install`',
     make: (input) => [preCommitFile(input)],
   },
 ];

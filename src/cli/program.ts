@@ -2,6 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { DevVerbOptions } from './dev.ts';
 import type { CommonOptions } from './invocation.ts';
 import { addCheckVerbs } from './program-checks.ts';
+import { addHooksVerb } from './program-hooks.ts';
 import { addEnvironmentVerbs, owner, promotion } from './program-environments.ts';
 import { registerGit } from './program-git.ts';
 import { addSecrets } from './program-secrets.ts';
@@ -213,6 +214,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
       });
     });
   addCheckVerbs(verb, run);
+  addHooksVerb(verb, run);
   registerGit(verb, run);
   registerWebhook(verb, run);
   verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>

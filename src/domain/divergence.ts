@@ -34,6 +34,30 @@ export function refuseDiverged(tracked: Tracked): void {
   );
 }
 
+/** A branch as it would be pushed over one of a remote's. */
+export interface PushedBranch {
+  /** Its name there. */
+  readonly branch: string;
+  readonly remote: string;
+  /** What the remote has is known here. */
+  readonly known: boolean;
+  /** What the remote has is part of what is pushed. */
+  readonly forward: boolean;
+}
+
+/** Refuses a push that takes commits of others away. @throws SOURCE_DIVERGED with the commands that help */
+export function refusePush({ branch, remote, known, forward }: PushedBranch): void {
+  if (known && forward) return;
+  throw new SignalboxError(
+    'SOURCE_DIVERGED',
+    `${remote} has commits on ${branch} that ${known ? 'are not part of what is pushed' : 'are not known here'}: they would be lost.`,
+    {
+      hint: `\`git fetch ${shellWord(remote)} && git rebase ${shellWord(`${remote}/${branch}`)}\` puts yours on top of them; then push again. \`git push --no-verify\` goes past the hooks.`,
+      details: { branch, remote },
+    },
+  );
+}
+
 const commits = (count: number): string => (count === 1 ? '1 commit' : `${count} commits`);
 
 /** One word of a shell. Names of branches may hold quotes and dollar signs. */

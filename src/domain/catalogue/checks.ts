@@ -2,6 +2,16 @@ import type { CatalogueEntry } from './entry.ts';
 
 /** Errors of scans, reports and checks. */
 export const checkErrors = {
+  HOOK_FOREIGN: {
+    title: 'A hook that is not ours stands there',
+    hint: 'Run it first with `signalbox hooks install --chain`, or call `signalbox hooks run pre-commit` from it.',
+    retryable: false,
+  },
+  HOOK_REFUSED: {
+    title: 'A hook refuses the commit',
+    hint: 'Mend it and commit again; `git commit --no-verify` goes past the hooks.',
+    retryable: false,
+  },
   LOCK_MISSING: {
     title: 'There is no lock file to list packages from',
     hint: 'Commit the lock file of the package manager (package-lock.json, pnpm-lock.yaml, yarn.lock, uv.lock, poetry.lock).',
