@@ -26,8 +26,8 @@ interface ScanProgram {
 export async function runPreCommit({ terminal, cwd, variables }: Invocation): Promise<ExitCode> {
   const files = await stagedFiles({ cwd, environment: variables });
   if (files.length === 0) return exitCodes.done;
-  const { searchStaged } = (await import(new URL('../scan-staged.js', import.meta.url).href)) as ScanProgram;
-  const findings = await searchStaged(cwd, files);
+  const program = (await import(new URL('../scan-staged.js', import.meta.url).href)) as ScanProgram;
+  const findings = await program.searchStaged(cwd, files);
   for (const { where, title, evidence, fix } of findings) {
     terminal.note(`${plain(`${where.file}:${where.line}`)}  ${plain(title)} (${plain(evidence ?? '')})`);
     terminal.note(`  ${terminal.paint.dim('to do:')} ${plain(fix ?? '')}`);
