@@ -4,7 +4,7 @@ import { readYaml, type Table, tableOf, textOf } from './yaml-lock.ts';
 /** pnpm-lock.yaml of pnpm 8 (version 6) and of 9 and later (version 9). Pure. @throws LOCK_UNREADABLE */
 export function readPnpmLock(file: string, content: string): LockedSet {
   const lock = readYaml(file, content);
-  const version = String(lock['lockfileVersion'] ?? '');
+  const version = textOf(lock['lockfileVersion']) ?? '';
   if (!/^[69]\./.test(version)) throw lockUnreadable(file, `its version is ${JSON.stringify(version)}, and 6 and 9 are read`);
   const packages = tableOf(lock['packages']);
   // Since version 9 what a package needs stands apart, once for each set of peers.
@@ -30,7 +30,7 @@ export function readPnpmLock(file: string, content: string): LockedSet {
       ecosystem: 'npm',
       ...id,
       dev: !instances.some(([key]) => live.has(key)),
-      ...(instances.some(([, node]) => String(node['optional']) === 'true') ? { optional: true } : {}),
+      ...(instances.some(([, node]) => textOf(node['optional']) === 'true') ? { optional: true } : {}),
       ...hashesOf(tableOf(entry['resolution'])['integrity']),
       needs: instances.flatMap(([, node]) => edges(node, ['dependencies', 'optionalDependencies']).map(withoutPeers)),
     });
