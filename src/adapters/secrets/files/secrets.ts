@@ -1,5 +1,5 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { SignalboxError } from '../../../domain/errors.ts';
 import {
   refuseUnusableSecret,
@@ -92,6 +92,8 @@ export async function openFileSecrets(options: FileSecretsOptions): Promise<Secr
   }
 
   await clearAway(folder);
+  for (const name of await namesIn(dirname(keyFile)))
+    if (isDraft(name) && name.startsWith(basename(keyFile))) await rm(join(dirname(keyFile), name), { force: true });
   if (found.next !== null && found.next.id !== current.id) await finishRotation(found.next);
   else await rm(nextFile(keyFile), { force: true });
 
