@@ -5,6 +5,7 @@ import type { Turns } from './adapters/source/git/turns.ts';
 import type { ApiOptions } from './api/options.ts';
 import { loadAppSpec } from './config/load.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
+import { createPushCheck } from './control-plane/push-check.ts';
 import { createPushDeploy } from './control-plane/push-deploy.ts';
 import { createPushes } from './control-plane/pushes.ts';
 import { fault } from './daemon-log.ts';
@@ -33,14 +34,13 @@ const gitTimeout = 300_000;
 /** What pushes lead to, and the door they come in by. */
 export function openPushes(parts: PushParts): Pushes & { readonly serve: NonNullable<ApiOptions['git']> } {
   const { controlPlane, source, searchPath, turns, sources: folder } = parts;
+  const means = { commands: controlPlane.commands, feed: controlPlane.feed, store: parts.store, clock: parts.clock };
   const pushes = createPushes({
     source: pushedSource((app) => ({ app, gitDir: join(folder, `${app}.git`), searchPath, timeout: gitTimeout })),
     environments: async (app, sha) => (await loadAppSpec(readerOf(source, app, sha))).spec.environments,
     deploy: createPushDeploy({
-      commands: controlPlane.commands,
-      feed: controlPlane.feed,
-      store: parts.store,
-      clock: parts.clock,
+      ...means,
+      check: createPushCheck(means),
       httpPort: async () => (await parts.dataPlane.addresses()).http,
     }),
     onFault: fault,

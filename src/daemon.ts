@@ -19,6 +19,7 @@ import { openSqliteStore } from './adapters/store/sqlite/store.ts';
 import { startApi } from './api/server.ts';
 import { dockerfile } from './blueprints/dockerfile.ts';
 import { gatherImageFacts } from './blueprints/image/gather.ts';
+import { detectSteps } from './config/detect/steps.ts';
 import { homeLayout } from './config/home.ts';
 import { ensureToken, makeHomeFolders } from './config/home-folders.ts';
 import { loadAppSpec } from './config/load.ts';
@@ -43,7 +44,9 @@ import { openBuilder } from './pipeline/builder.ts';
 import { builderOfBoth } from './pipeline/builders.ts';
 import type { ImageFreezing } from './pipeline/freeze-images.ts';
 import { createFreezer } from './pipeline/freezer.ts';
+import { createRunPlanner } from './pipeline/plan-run.ts';
 import { SharedBuilds } from './pipeline/shared-builds.ts';
+import { stepLogs } from './pipeline/step-logs.ts';
 import type { BuildResult } from './ports/builder.ts';
 import { toolchainVersions } from './pipeline/toolchain.ts';
 
@@ -185,6 +188,13 @@ async function start(): Promise<void> {
     secrets: secrets.secrets,
     ...(images === null ? {} : { images: imageFreezing(images, settings) }),
   });
+  const logsOfSteps = stepLogs(home.logs);
+  const planner = createRunPlanner({
+    source,
+    freezer,
+    loadSpec: async (reader) => ({ spec: (await loadAppSpec(reader)).spec }),
+    detectSteps: (reader, spec) => detectSteps(reader, spec),
+  });
   const controlPlane = await startControlPlane({
     epoch,
     store,
@@ -193,6 +203,8 @@ async function start(): Promise<void> {
     source,
     builder,
     freezer,
+    planner,
+    stepLogs: logsOfSteps,
     prober,
     clock,
     ids: systemIds(),
@@ -279,7 +291,12 @@ async function start(): Promise<void> {
           health: controlPlane.level(d.workload.id),
         })),
       ),
-    onChange: (tell) => controlPlane.feed.onRollout(() => tell()),
+    onChange: (tell) => {
+      const ends = [controlPlane.feed.onRollout(() => tell()), controlPlane.feed.onRun(() => tell())];
+      return () => ends.forEach((end) => end());
+    },
+    onRunLine: (run, tell) => controlPlane.feed.onRunLine((line) => line.run === run && tell(line)),
+    stepLogs: logsOfSteps,
     onRolloutLine: (rollout, tell) => controlPlane.feed.onLine((line) => line.rollout === rollout && tell(line)),
     ...(images === null ? {} : { doctor: () => images.check() }),
     certificates: (again) => dataPlane.certificates(again),

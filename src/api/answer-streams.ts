@@ -5,7 +5,9 @@ import { type EventStream, openEventStream } from './event-stream.ts';
 import { operations } from './operations.ts';
 import { type ApiOptions, defaultLimits } from './options.ts';
 import { readRollout } from './reads.ts';
-import { type Answers, appOf, type Call, environmentOf, readQuery, rolloutOf } from './requests.ts';
+import { type Answers, appOf, type Call, environmentOf, readQuery, rolloutOf, runOf } from './requests.ts';
+import { readRun } from './read-runs.ts';
+import { streamRun } from './stream-run.ts';
 import { eventFilter, streamEvents } from './stream-events.ts';
 import { findLogs, streamLogs } from './stream-logs.ts';
 import { streamRollout } from './stream-rollout.ts';
@@ -44,6 +46,11 @@ export function answerStreams({ options, changes, closing }: StreamContext) {
       await readRollout(options.store, id);
       return begin(call, (stream) => streamRollout(stream, { options, changes, id }));
     },
+    'watch-run': async (call) => {
+      const id = runOf(call);
+      await readRun(options.store, id);
+      return begin(call, (stream) => streamRun(stream, { options, changes, id }));
+    },
     followEvents: async (call) => {
       const asked = eventFilter(readQuery(call, operations.events.query));
       const resumed = /^\d{1,15}$/.exec(call.req.header('last-event-id') ?? '')?.[0];
@@ -56,7 +63,7 @@ export function answerStreams({ options, changes, closing }: StreamContext) {
       const source = await findLogs(options, request);
       return begin(call, (stream) => streamLogs(stream, { options, source, request }));
     },
-  } satisfies Pick<Answers, 'watch' | 'logs'> & { followEvents: Answers['watch'] };
+  } satisfies Pick<Answers, 'watch' | 'watch-run' | 'logs'> & { followEvents: Answers['watch'] };
 }
 
 const masked = (stream: EventStream, mask: Masker | undefined): EventStream =>

@@ -8,6 +8,7 @@ import { answerEnvironments } from './answer-environments.ts';
 import { answerGit } from './answer-git.ts';
 import { answerReads } from './answer-reads.ts';
 import { answerSecrets } from './answer-secrets.ts';
+import { answerRuns } from './answer-runs.ts';
 import { answerSource } from './answer-source.ts';
 import { answerStreams, type StreamContext } from './answer-streams.ts';
 import { answerWebhooks } from './answer-webhooks.ts';
@@ -32,6 +33,7 @@ export function createApp(context: StreamContext, apiPort: () => number): Hono<{
     ...answerCertificates(options),
     ...answerEnvironments(options),
     ...answerSecrets(options),
+    ...answerRuns(options),
     ...answerSource(options),
     ...answerWebhooks(options),
     ...streams,

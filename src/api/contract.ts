@@ -27,6 +27,12 @@
  * GET  /v1/apps/:app/environments/:env/rollouts          -> ListBody<RolloutBody>
  * GET  /v1/rollouts/:id                                  -> RolloutBody
  * GET  /v1/rollouts/:id/watch                            server-sent events: `rollout` (RolloutBody), `log` ({service, line}), until it has ended
+ * POST /v1/apps/:app/runs                                StartRunBody -> StartedRunBody (202)
+ * GET  /v1/apps/:app/runs                                -> ListBody<RunBody>
+ * GET  /v1/runs/:id                                      -> RunBody
+ * GET  /v1/runs/:id/watch                                server-sent events: `run` (RunBody), `log` ({step, line}), until it has ended
+ * GET  /v1/runs/:id/steps/:step/log?after=&limit=&find=  -> StepLogBody
+ * POST /v1/runs/:id/cancel                               CancelRunBody -> 204
  * GET  /v1/events?app=&environment=&after=&limit=        -> ListBody<EventBody>; with accept: text/event-stream
  *                                                        they are followed as `event` (EventBody)
  * GET  /v1/apps/:app/environments/:env/logs?service=&release=&tail=&follow=   server-sent events: `line` (LogBody)
@@ -70,6 +76,82 @@ export interface ListBody<Row> {
   readonly items: readonly Row[];
   /** Pass as `before` (events: `after`) for the next page; absent on the last. */
   readonly next?: string;
+}
+
+export interface StartRunBody {
+  readonly sha: string;
+  /** Full name, as refs/heads/main: a newer run of the same one takes its place. */
+  readonly ref?: string;
+  readonly dirty: boolean;
+  readonly folder: string;
+  readonly folderName: string;
+  /** To ship to, in this order; none: it only checks. */
+  readonly environments: readonly string[];
+  /** An ended run of the same commit, whose passed steps count. */
+  readonly retryOf?: string;
+  /** Who asks, for people. */
+  readonly who?: string;
+}
+
+export interface StartedRunBody {
+  readonly runId: string;
+}
+
+export interface CancelRunBody {
+  readonly who?: string;
+}
+
+export interface RunBody {
+  readonly id: string;
+  readonly app: string;
+  readonly sha: string;
+  readonly subject: string;
+  readonly ref: string | null;
+  readonly dirty: boolean;
+  readonly folder: string;
+  readonly folderName: string;
+  readonly by: 'push' | 'webhook' | 'command';
+  readonly who: string;
+  /** queued, running, deploying, succeeded, failed, cancelled or superseded. */
+  readonly phase: string;
+  readonly ended: boolean;
+  readonly reason?: RunReasonBody;
+  readonly steps: readonly RunStepBody[];
+  readonly deploys: readonly {
+    readonly environment: string;
+    readonly rolloutId: string | null;
+    readonly state: 'waiting' | 'asked' | 'live' | 'same' | 'failed';
+  }[];
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly durationMs: number;
+}
+
+export interface RunReasonBody {
+  readonly code: string;
+  readonly message: string;
+  readonly step?: string;
+  readonly log?: readonly string[];
+}
+
+export interface RunStepBody {
+  readonly name: string;
+  readonly kind: 'build' | 'command';
+  readonly state: 'waiting' | 'running' | 'passed' | 'failed' | 'cancelled' | 'skipped';
+  readonly tries: number;
+  readonly optional: boolean;
+  /** Nothing had to be done: it was built, or had passed, before. */
+  readonly cached: boolean;
+  readonly exitCode: number | null;
+  readonly durationMs?: number;
+  readonly reason?: RunReasonBody;
+}
+
+export interface StepLogBody {
+  readonly lines: readonly { readonly number: number; readonly text: string }[];
+  /** Pass as `after` for what follows. */
+  readonly next: number;
 }
 
 export interface SourceBody {

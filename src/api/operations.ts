@@ -3,6 +3,7 @@ import type { Operation } from './operation.ts';
 import { environmentOperations } from './operations-environments.ts';
 import { webhookOperations } from './operations-webhooks.ts';
 import { secretOperations } from './operations-secrets.ts';
+import { runOperations } from './operations-runs.ts';
 import { certificatesBody } from './schema-certificates.ts';
 import { secretName } from './schema-secrets.ts';
 import {
@@ -172,6 +173,7 @@ export const operations = {
     status: 200,
     events: { line: logBody },
   },
+  ...runOperations,
   certificates: {
     method: 'get',
     path: '/v1/certificates',
@@ -207,6 +209,7 @@ export const parameters = {
   name: appName,
   secret: secretName,
   act: z.enum(['restart', 'apply', 'remove'], { error: 'one of restart, apply, remove' }),
-  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,99}$/, { error: 'the id of a rollout' }),
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,99}$/, { error: 'the id of a rollout or run' }),
+  step: z.string().regex(/^(?:build:)?[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/, { error: 'the name of a step' }),
   verb: z.enum(['promote', 'abort', 'pause', 'resume'], { error: 'one of promote, abort, pause, resume' }),
 } as const;

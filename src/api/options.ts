@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Commands } from '../control-plane/commands.ts';
 import type { Masker } from '../domain/masking.ts';
-import type { AppName, EnvironmentKey, ReleaseId, RolloutId } from '../domain/values.ts';
+import type { AppName, EnvironmentKey, ReleaseId, RolloutId, RunId } from '../domain/values.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Store } from '../ports/store.ts';
-import type { CertificatesBody, DoctorCheck } from './contract.ts';
+import type { CertificatesBody, DoctorCheck, StepLogBody } from './contract.ts';
 import type { DeclaredWorkload } from './present-status.ts';
 import type { WebhookCommands } from './webhook-commands.ts';
 
@@ -19,6 +19,8 @@ export type StoreReads = Pick<
   | 'releases'
   | 'rollout'
   | 'rollouts'
+  | 'run'
+  | 'runs'
   | 'events'
   | 'hooks'
   | 'deliveries'
@@ -50,6 +52,15 @@ export interface ApiOptions {
     rollout: RolloutId,
     listener: (line: { readonly service: string; readonly line: string }) => void,
   ) => () => void;
+  /** The same of a run. */
+  readonly onRunLine?: (run: RunId, listener: (line: { readonly step: string; readonly line: string }) => void) => () => void;
+  /** Output of steps, by line numbers. */
+  readonly stepLogs: {
+    read(
+      of: { readonly app: AppName; readonly run: RunId; readonly step: string },
+      page: { readonly after: number; readonly limit: number; readonly find?: string },
+    ): Promise<StepLogBody>;
+  };
   /** The certificates of HTTPS; `again`: read anew first. Left out where the data plane has none of its own. */
   readonly certificates?: (again: boolean) => Promise<Omit<CertificatesBody, 'https'>>;
   /** What forges send, and where it is set. Left out: no webhooks. */

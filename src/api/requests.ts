@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { SignalboxError } from '../domain/errors.ts';
-import type { AppName, EnvironmentName, RolloutId } from '../domain/values.ts';
+import type { AppName, EnvironmentName, RolloutId, RunId } from '../domain/values.ts';
 import { type OperationName, parameters } from './operations.ts';
 import { line } from './schema-environments.ts';
 
@@ -53,6 +53,8 @@ export const readQuery = <Query>(call: Call, schema: z.ZodType<Query>): Query =>
 export const appOf = (call: Call): AppName => parameter(call, 'app') as AppName;
 export const environmentOf = (call: Call): EnvironmentName => parameter(call, 'environment') as EnvironmentName;
 export const rolloutOf = (call: Call): RolloutId => parameter(call, 'id') as RolloutId;
+export const runOf = (call: Call): RunId => parameter(call, 'id') as unknown as RunId;
+export const stepOf = (call: Call): z.output<(typeof parameters)['step']> => parameter(call, 'step');
 export const nameOf = (call: Call): z.output<(typeof parameters)['name']> => parameter(call, 'name');
 export const secretOf = (call: Call): z.output<(typeof parameters)['secret']> => parameter(call, 'secret');
 export const actOf = (call: Call): z.output<(typeof parameters)['act']> => parameter(call, 'act');

@@ -8,6 +8,7 @@ import { registerGit } from './program-git.ts';
 import { addSecrets } from './program-secrets.ts';
 import { registerWebhook } from './program-webhook.ts';
 import type { MakeVerb, RunVerb } from './program-verb.ts';
+import { addRunVerbs } from './program-runs.ts';
 
 type Options = CommonOptions & Record<string, never>;
 
@@ -217,6 +218,7 @@ export function buildProgram(version: string, run: RunVerb): Command {
   addHooksVerb(verb, run);
   registerGit(verb, run);
   registerWebhook(verb, run);
+  addRunVerbs(verb, run);
   verb('doctor', 'check this machine and the installation, and say how to mend', 'signalbox doctor').action((options: Options) =>
     run(options, async (to) => (await import('./doctor.ts')).doctor(to)),
   );

@@ -16,6 +16,7 @@ import { parseDuration } from './duration.ts';
 import { joinPath, repositoryPath } from './repository-path.ts';
 import { type AppFile, healthSchema, routeSchema, type ServiceFile, type StrategyFile, strategySchema } from './schema.ts';
 import { completeAccessories, completeAccessoryChanges } from './schema-accessories.ts';
+import { completePipeline } from './schema-pipeline.ts';
 import { completeDev, completeRequires } from './schema-dev.ts';
 import { completeSchedule } from './schema-environments.ts';
 import { completeSecrets } from './schema-secrets.ts';
@@ -50,6 +51,7 @@ export function complete(file: AppFile, facts: CompletionFacts): AppSpec {
     ...completeAccessories(file.accessories),
     smoke: file.smoke.map(completeSmoke),
     strategy: completeStrategy(file.strategy),
+    pipeline: completePipeline(file.pipeline, Object.keys(file.services ?? {})),
     environments: Object.fromEntries(
       Object.entries(environments).map(([name, given]): [string, EnvironmentSpec] => [
         name,

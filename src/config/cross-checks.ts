@@ -3,6 +3,7 @@ import type { AppSpec, ServiceSpec } from '../domain/spec.ts';
 import { checkAccessories } from './check-accessories.ts';
 import { checkEnvironments } from './check-environments.ts';
 import { checkSecrets } from './check-secrets.ts';
+import { checkPipeline } from './check-pipeline.ts';
 import { canStart, checkContainer } from './container-keys.ts';
 import type { ConfigDocument, KeyPath } from './document.ts';
 import type { Mistake } from './mistakes.ts';
@@ -29,6 +30,7 @@ export function crossChecks(file: AppFile, spec: AppSpec, document: ConfigDocume
   checkStrategy(file.strategy, ['strategy'], spec, report);
   checkEnvironments(file, spec, report);
   checkSecrets(file, report);
+  checkPipeline(file, spec, report);
   for (const [name, environment] of Object.entries(file.environments))
     if (environment.strategy !== undefined) checkStrategy(environment.strategy, ['environments', name, 'strategy'], spec, report);
   return mistakes;

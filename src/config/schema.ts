@@ -8,6 +8,7 @@ import { dockerKeys } from './schema-docker.ts';
 import { edgeKey } from './schema-edge.ts';
 import { scheduleKeys } from './schema-environments.ts';
 import { secretsKey } from './schema-secrets.ts';
+import { pipelineKey } from './schema-pipeline.ts';
 
 /**
  * signalbox.yaml, each key once: type, default, unit and sentence. The published JSON Schema, the checks and the defaults all come from here.
@@ -357,6 +358,7 @@ export const appSchema = z
         .default('blue-green')
         .meta({ description: 'How traffic moves to a new release. Every strategy bakes.' }),
       edge: edgeKey('What stands between clients and the app: headers, rate and body limits. On by default.'),
+      pipeline: pipelineKey(name),
       environments: z
         .record(name(), environmentSchema, { error: 'environments as name: { hosts, … }' })
         .default({})

@@ -216,6 +216,7 @@ function releaseOf(request: PlacedRequest, frozen: Frozen, number: number, clock
     ...(request.promotedFrom === undefined ? {} : { promotedFrom: request.promotedFrom }),
     strategy: { ...strategy, type: onlyStatic && strategy.type !== 'canary' ? 'static' : (request.strategy ?? strategy.type) },
     createdAt: clock.wall(),
+    ...(request.run === undefined ? {} : { run: request.run }),
   };
 }
 

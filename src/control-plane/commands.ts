@@ -1,14 +1,15 @@
+import type { RunCause } from '../domain/pipeline/run.ts';
 import type { RolloutKind } from '../domain/rollout/plan.ts';
 import type { Reason } from '../domain/rollout/state.ts';
-import type { AppName, EnvironmentName, Millis, ReleaseId, RolloutId, WorkloadId } from '../domain/values.ts';
 import type { EnvironmentLock } from '../domain/environment-state.ts';
 import type { PromotedFrom, Workload } from '../domain/release.ts';
+import type { AppName, EnvironmentName, Millis, ReleaseId, RolloutId, RunId, WorkloadId } from '../domain/values.ts';
 import type { Endpoint } from '../domain/route-table.ts';
 import type { SecretVersion } from '../domain/secrets.ts';
 import type { SourceVersion } from '../ports/source.ts';
 
 /** The only door for writes. Everything that changes a decision goes through one of these; each is one transaction. */
-export interface Commands {
+export interface Commands extends RunCommands {
   /** Takes a git bundle (a file that the caller removes afterwards). @throws BAD_BUNDLE, APP_TAKEN. */
   receiveSource(request: { readonly app: AppName; readonly file: string; readonly ref: string }): Promise<SourceVersion>;
   /**
@@ -97,6 +98,31 @@ export interface ListedSecret {
   readonly versions: readonly (SecretVersion & { readonly usedBy: readonly string[] })[];
 }
 
+export interface RunCommands {
+  /**
+   * Queues a run of the commit's pipeline, in place of an unfinished one of the same ref. It ships to the environments in their order,
+   * each when the one before is live; to none, it only checks.
+   * @throws CONFIG_INVALID, NOTHING_DETECTED, UNKNOWN_ENVIRONMENT, UNKNOWN_SOURCE, TOO_MANY_RUNS.
+   */
+  startRun(request: StartRun): Promise<{ readonly run: RunId }>;
+  /** Idempotent while it is ending. @throws NO_ACTIVE_RUN. */
+  cancelRun(request: { readonly run: RunId; readonly who: string }): Promise<void>;
+}
+
+export interface StartRun {
+  readonly app: AppName;
+  readonly sha: string;
+  /** Full name, as `refs/heads/main`; null: nothing takes its place. */
+  readonly ref: string | null;
+  readonly dirty: boolean;
+  readonly folder: string;
+  readonly folderName: string;
+  readonly environments: readonly EnvironmentName[];
+  readonly cause: RunCause;
+  /** An ended run of the same commit: steps that passed in it and would do the same are not done again. */
+  readonly retryOf?: RunId;
+}
+
 export interface AccessoryRequest {
   readonly app: AppName;
   readonly environment: EnvironmentName;
@@ -124,6 +150,8 @@ export interface DeployRequest {
   readonly by?: string;
   /** Goes through although no window is open, for this reason. */
   readonly forceWindow?: string;
+  /** The run that asks for it. */
+  readonly run?: RunId;
 }
 
 export interface PromotionRequest extends Pick<DeployRequest, 'app' | 'environment' | 'strategy' | 'by' | 'forceWindow'> {
@@ -185,6 +213,10 @@ export interface PlanPreview {
 export interface Feed {
   /** Calls back after each committed change of a rollout (its traffic counts included), until the returned function is called. */
   onRollout(listener: (rollout: RolloutId) => void): () => void;
+  /** Calls back after each committed change of a run. */
+  onRun(listener: (run: RunId) => void): () => void;
+  /** Lines of the steps of runs as they come. */
+  onRunLine(listener: (line: { readonly run: RunId; readonly step: string; readonly line: string }) => void): () => void;
   /** Lines of builds and release commands as they come. */
   onLine(listener: (line: { readonly rollout: RolloutId; readonly service: string; readonly line: string }) => void): () => void;
 }

@@ -9,6 +9,7 @@ import type { Builder } from '../ports/builder.ts';
 import type { Clock, Ids } from '../ports/clock.ts';
 import type { DataPlane } from '../ports/data-plane.ts';
 import type { Freezer } from '../ports/freezer.ts';
+import type { RunPlanner, StepLogs } from '../ports/pipeline.ts';
 import type { Prober } from '../ports/prober.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Secrets, SecretsArchive, SecretValues } from '../ports/secrets.ts';
@@ -27,10 +28,13 @@ import { createExecutor } from './executor.ts';
 import { createHousekeeping, type Retention } from './housekeeping.ts';
 import { createInstanceNotes } from './instance-notes.ts';
 import { createInterlock } from './interlock.ts';
-import { createMask, type Mask, maskedPasswords, maskedStore } from './mask.ts';
+import { createMask, type Mask, maskedLogs, maskedPasswords, maskedStore } from './mask.ts';
 import { openPlant } from './plant.ts';
 import { createPublisher } from './publisher.ts';
 import { createReconciler } from './reconciler.ts';
+import { createJournal } from './runs/journal.ts';
+import { createRunCommands } from './runs/run-commands.ts';
+import { createRunner } from './runs/runner.ts';
 import { createRuntimeSight } from './runtime-sight.ts';
 import { createSecretCommands } from './secret-commands.ts';
 import { createSecretLookUp } from './secret-values.ts';
@@ -57,6 +61,8 @@ export interface ControlPlanePorts {
   readonly source: Source;
   readonly builder: Builder;
   readonly freezer: Freezer;
+  readonly planner: RunPlanner;
+  readonly stepLogs: StepLogs;
   readonly prober: Prober;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -100,6 +106,8 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
   const passwords = maskedPasswords(ports.accessories.passwords, mask);
   const watchers = new Set<(rollout: RolloutId) => void>();
   const listeners = new Set<Parameters<Feed['onLine']>[0]>();
+  const runWatchers = new Set<Parameters<Feed['onRun']>[0]>();
+  const runListeners = new Set<Parameters<Feed['onRunLine']>[0]>();
   const onFault = (error: unknown): void => (hasCode(error, 'STALE_EPOCH') ? ports.onReplaced(error) : ports.onFault(error));
   /** Does nothing before the first look is over: whatever is committed until then is acted on after it. */
   let wake = (): void => undefined;
@@ -112,6 +120,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     onCommitted: (draft) => {
       wake();
       for (const rollout of draft.rollouts ?? []) for (const tell of watchers) tell(rollout.id);
+      for (const run of draft.runs ?? []) for (const tell of runWatchers) tell(run.id);
     },
   });
   mask.learn(((await ports.secrets?.secrets.all(onFault)) ?? []).map(({ value }) => value));
@@ -228,6 +237,47 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     }
   }
 
+  const accessoryCommand = createAccessoryCommands({
+    plant,
+    host: runtime,
+    accessories,
+    passwords,
+    clock,
+    kick: () => reconciler.kick(),
+  });
+  const tellRun = createJournal({ plant, clock });
+  const commands = createCommands({
+    plant,
+    controller,
+    acceptance,
+    publisher,
+    store,
+    source: ports.source,
+    freezer: ports.freezer,
+    builder: ports.builder,
+    clock,
+    memory: { runtime, available: ports.availableMemory },
+    environments: createEnvironmentCommands({ plant, clock, accessory: accessoryCommand, kick: () => reconciler.kick() }),
+    accessory: accessoryCommand,
+    secrets: createSecretCommands({ plant, store, clock, mask, kept: ports.secrets, onFault }),
+    refuseMissingSecrets: (release) => secretValues.refuseMissing(release),
+    runs: createRunCommands({ plant, store, planner: ports.planner, tell: tellRun, clock, ids: ports.ids }),
+  });
+  const runner = createRunner({
+    plant,
+    store,
+    builder: ports.builder,
+    runtime,
+    logs: maskedLogs(ports.stepLogs, mask),
+    epoch: ports.epoch,
+    deploy: (request) => commands.deploy(request),
+    tell: tellRun,
+    clock,
+    onLine: (line) => {
+      for (const tell of runListeners) tell(line);
+    },
+    onFault,
+  });
   const notes = createInstanceNotes({ plant, runtime, desired: () => reconciler.desired(), clock, onFault });
   monitor.watch(reconciler.desired());
   await monitor.settled(firstLook);
@@ -236,6 +286,7 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     // First of all: what is well at the old number of instances says nothing about the new one.
     monitor.watch(reconciler.desired());
     executor.sync();
+    runner.sync();
     publisher.kick();
     reconciler.kick();
     interlock.kick();
@@ -249,32 +300,8 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     cancelFeed = clock.after(feedEvery, feedAgain);
   }
 
-  const accessoryCommand = createAccessoryCommands({
-    plant,
-    host: runtime,
-    accessories,
-    passwords,
-    clock,
-    kick: () => reconciler.kick(),
-  });
-
   return {
-    commands: createCommands({
-      plant,
-      controller,
-      acceptance,
-      publisher,
-      store,
-      source: ports.source,
-      freezer: ports.freezer,
-      builder: ports.builder,
-      clock,
-      memory: { runtime, available: ports.availableMemory },
-      environments: createEnvironmentCommands({ plant, clock, accessory: accessoryCommand, kick: () => reconciler.kick() }),
-      accessory: accessoryCommand,
-      secrets: createSecretCommands({ plant, store, clock, mask, kept: ports.secrets, onFault }),
-      refuseMissingSecrets: (release) => secretValues.refuseMissing(release),
-    }),
+    commands,
     feed: {
       onRollout: (tell) => {
         watchers.add(tell);
@@ -284,13 +311,22 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
         listeners.add(tell);
         return () => listeners.delete(tell);
       },
+      onRun: (tell) => {
+        runWatchers.add(tell);
+        return () => runWatchers.delete(tell);
+      },
+      onRunLine: (tell) => {
+        runListeners.add(tell);
+        return () => runListeners.delete(tell);
+      },
     },
     declared: (key) => reconciler.desired().filter((d) => `${d.workload.app}/${d.workload.environment}` === key),
     level: (id) => monitor.level(id),
     valuesFor: (of) => secretValues.valuesFor(of),
     stop: () => {
       cancelFeed();
-      for (const part of [executor, interlock, reconciler, publisher, signals, sight, notes, monitor, housekeeping]) part.stop();
+      for (const part of [executor, runner, interlock, reconciler, publisher, signals, sight, notes, monitor, housekeeping])
+        part.stop();
     },
   };
 }

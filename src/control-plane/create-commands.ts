@@ -13,7 +13,7 @@ import type { Freezer, Frozen } from '../ports/freezer.ts';
 import type { Source } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import { type Acceptance, isWayBack, type PlacedRequest } from './accept.ts';
-import type { Accepted, Commands, DeployRequest, PlanPreview, RollbackRequest, SteerTarget } from './commands.ts';
+import type { Accepted, Commands, DeployRequest, PlanPreview, RollbackRequest, RunCommands, SteerTarget } from './commands.ts';
 import type { Controller } from './controller.ts';
 import type { EnvironmentCommands } from './environment-commands.ts';
 import { goodOnes, lookBack } from './good-releases.ts';
@@ -37,6 +37,7 @@ export interface CommandPorts {
   readonly environments: EnvironmentCommands;
   readonly secrets: Commands['secrets'];
   readonly refuseMissingSecrets: (release: Release) => Promise<void>;
+  readonly runs: RunCommands;
 }
 
 /** How long whoever asks for another traffic mode waits for the proxy. */
@@ -192,6 +193,7 @@ export function createCommands(ports: CommandPorts): Commands {
     accessory: ports.accessory,
     ...ports.environments,
     secrets: ports.secrets,
+    ...ports.runs,
   };
 }
 

@@ -1,7 +1,9 @@
 import { type Masker, maskerOf, maskTexts } from '../domain/masking.ts';
+import type { Run } from '../domain/pipeline/run.ts';
 import type { Reason, Rollout } from '../domain/rollout/state.ts';
 import { formsOf } from '../domain/secret-forms.ts';
 import type { Passwords } from '../ports/passwords.ts';
+import type { StepLogs } from '../ports/pipeline.ts';
 import type { Change, Store } from '../ports/store.ts';
 
 /**
@@ -39,13 +41,20 @@ export const maskedStore = (store: Store, mask: Masker): Store => ({
 });
 
 function maskedChange(change: Change, mask: Masker): Change {
-  const { events, rollouts } = change;
+  const { events, rollouts, runs } = change;
   return {
     ...change,
     ...(events === undefined ? {} : { events: events.map((event) => ({ ...event, body: maskTexts(event.body, mask) })) }),
+    ...(runs === undefined ? {} : { runs: runs.map((run) => maskedRun(run, mask)) }),
     ...(rollouts === undefined ? {} : { rollouts: rollouts.map((rollout) => maskedRollout(rollout, mask)) }),
   };
 }
+
+const maskedRun = (run: Run, mask: Masker): Run => ({
+  ...run,
+  reason: run.reason && maskTexts(run.reason, mask),
+  steps: run.steps.map((step) => ({ ...step, reason: step.reason && maskTexts(step.reason, mask) })),
+});
 
 function maskedRollout(rollout: Rollout, mask: Masker): Rollout {
   const masked = (reason: Reason | null): Reason | null => reason && maskTexts(reason, mask);
@@ -61,4 +70,14 @@ export const maskedPasswords = (passwords: Passwords, mask: Mask): Passwords => 
     return password;
   },
   forget: (owner) => passwords.forget(owner),
+});
+
+/** Output of steps as it may be kept and shown. */
+export const maskedLogs = (logs: StepLogs, mask: Mask): StepLogs => ({
+  read: (of, page) => logs.read(of, page),
+  prune: (app, keep) => logs.prune(app, keep),
+  open: async (of, onLine) => {
+    const log = await logs.open(of, onLine);
+    return { line: (text) => log.line(mask.mask(text)), tail: () => log.tail(), close: () => log.close() };
+  },
 });

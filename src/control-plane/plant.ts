@@ -1,8 +1,17 @@
 import { type ReleaseLookup, releasesNeeded } from '../domain/desired.ts';
 import type { EnvironmentState } from '../domain/environment-state.ts';
 import type { Release } from '../domain/release.ts';
+import { isRunOver, type Run } from '../domain/pipeline/run.ts';
 import { isTerminal, type Rollout } from '../domain/rollout/state.ts';
-import { type EnvironmentKey, type Epoch, type Instant, millis, type ReleaseId, type RolloutId } from '../domain/values.ts';
+import {
+  type EnvironmentKey,
+  type Epoch,
+  type Instant,
+  millis,
+  type ReleaseId,
+  type RolloutId,
+  type RunId,
+} from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Change, NewEvent, Store } from '../ports/store.ts';
 
@@ -20,6 +29,9 @@ export interface Plant {
   /** Unfinished ones, oldest first. */
   rollouts(key?: EnvironmentKey): readonly Rollout[];
   rollout(id: RolloutId): Rollout | undefined;
+  /** Unfinished ones, oldest first. */
+  runs(): readonly Run[];
+  run(id: RunId): Run | undefined;
   /** Time of the newest commit of this control plane: how far the next one's clock is known to have come. */
   recordedAt(): Instant;
   releases(): ReleaseLookup;
@@ -47,6 +59,7 @@ const pageSize = 500;
 export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitted }: PlantPorts): Promise<Plant> {
   const environments = new Map<EnvironmentKey, EnvironmentState>();
   const rollouts = new Map<RolloutId, Rollout>();
+  const runs = new Map<RunId, Run>();
   const releases = new Map<ReleaseId, Release>();
   const earlier = new Map<EnvironmentKey, readonly Release[]>();
   /** A commit ended in doubt: what is on disk has to be read again before anything is decided on it. */
@@ -55,11 +68,13 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
   await readAll();
 
   async function readAll(): Promise<void> {
-    const [kept, active] = await Promise.all([store.environments(), allActive()]);
+    const [kept, active, open] = await Promise.all([store.environments(), allActive(), allRuns()]);
     environments.clear();
     rollouts.clear();
+    runs.clear();
     for (const environment of kept) environments.set(environment.key, environment);
     for (const rollout of active) rollouts.set(rollout.id, rollout);
+    for (const run of open) runs.set(run.id, run);
     await learnReleases();
     for (const key of environments.keys()) earlier.set(key, await store.releases(key, { limit: keptAssetRoots + 2 }));
     doubtful = false;
@@ -68,6 +83,16 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
   async function allActive(): Promise<readonly Rollout[]> {
     const all: Rollout[] = [];
     for (let page = await nextActive(); ; page = await nextActive(all.at(-1)?.id)) {
+      all.push(...page);
+      if (page.length < pageSize) return all;
+    }
+  }
+
+  async function allRuns(): Promise<readonly Run[]> {
+    const all: Run[] = [];
+    for (;;) {
+      const before = all.at(-1)?.id;
+      const page = await store.runs({ active: true }, { limit: pageSize, ...(before === undefined ? {} : { before }) });
       all.push(...page);
       if (page.length < pageSize) return all;
     }
@@ -133,6 +158,10 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
       if (isTerminal(rollout.phase)) rollouts.delete(rollout.id);
       else rollouts.set(rollout.id, rollout);
     }
+    for (const run of draft.runs ?? []) {
+      if (isRunOver(run.phase)) runs.delete(run.id);
+      else runs.set(run.id, run);
+    }
     forgetReleases();
     onCommitted(draft);
   }
@@ -156,6 +185,8 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
     environment: (key) => environments.get(key),
     rollouts: (key) => [...rollouts.values()].filter((r) => key === undefined || r.environment === key).sort(byCreation),
     rollout: (id) => rollouts.get(id),
+    runs: () => [...runs.values()].sort(byCreation),
+    run: (id) => runs.get(id),
     recordedAt: () => recorded,
     releases: () => releases,
     earlier: () => earlier,
@@ -179,7 +210,7 @@ export async function openPlant({ store, clock, epoch, keptAssetRoots, onCommitt
   };
 }
 
-const byCreation = (a: Rollout, b: Rollout): number => (a.id < b.id ? -1 : 1);
+const byCreation = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1);
 
 /** The next revision of an environment with some of its fields changed. */
 export function revise(environment: EnvironmentState, fields: Partial<EnvironmentState>): EnvironmentState {

@@ -16,6 +16,8 @@ export interface EnvironmentPush {
   readonly app: AppName;
   readonly environment: EnvironmentName;
   readonly sha: string;
+  /** The branch that moved, `refs/heads/main`: a newer push of it takes the place of this one. */
+  readonly ref: string;
   /** Who pushes, in their own words: only locks look at it. */
   readonly by: string;
   /** `live`: until all traffic is on it; `proven`: until it has gone through its bake. */
@@ -30,6 +32,8 @@ export type EnvironmentAnswer = { readonly ok: true } | { readonly ok: false; re
 export type DeployPush = (push: EnvironmentPush, say: (line: string) => void) => Promise<EnvironmentAnswer>;
 
 export interface PushDeployPorts {
+  /** What has to pass before. */
+  readonly check: (push: EnvironmentPush, say: (line: string) => void) => Promise<EnvironmentAnswer>;
   readonly commands: Pick<Commands, 'deploy'>;
   readonly feed: Feed;
   readonly store: Pick<StoreReads, 'environment' | 'release' | 'rollout' | 'rollouts'>;
@@ -61,6 +65,14 @@ export function createPushDeploy(ports: PushDeployPorts): DeployPush {
     ]);
     const stable = environment === null ? null : stableRelease(environment);
     return { live: stable === null ? null : await store.release(stable), running: active[0] ?? null };
+  }
+
+  /** It serves, or is on its way: it has been checked, or somebody wanted it unchecked. */
+  async function isThere(push: EnvironmentPush): Promise<boolean> {
+    const { live, running } = await present(push);
+    if (running !== null && running.kind !== 'deploy') return false;
+    const there = running === null ? live : await store.release(running.release);
+    return there !== null && there.sha === push.sha && !there.dirty;
   }
 
   /** The rollout to follow; null: the commit serves already, and nothing is on its way. */
@@ -148,6 +160,10 @@ export function createPushDeploy(ports: PushDeployPorts): DeployPush {
     const output = collectOutput(say);
     const stopLines = feed.onLine((line) => output.take(line));
     try {
+      if (!(await isThere(push))) {
+        const checked = await ports.check(push, say);
+        if (!checked.ok) return checked;
+      }
       const id = await inTurn(push, say);
       if (id === null) return { ok: true };
       output.begin(id);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type BranchRule, environmentsOf, pushedRef } from '../domain/branch-rules.ts';
 import { SignalboxError } from '../domain/errors.ts';
 import { plainText } from '../domain/plain-text.ts';
@@ -21,6 +22,8 @@ const named = 5;
 export function createPushes(ports: PushPorts): Pushes {
   const { source, deploy } = ports;
   const leaving = new AbortController();
+  // Each push that is being answered listens.
+  setMaxListeners(0, leaving.signal);
 
   async function moved(
     update: PushedUpdate & { after: string },
@@ -44,7 +47,7 @@ export function createPushes(ports: PushPorts): Pushes {
   }
 
   async function deployAll(
-    { app, after: sha, pusher: by }: PushedUpdate & { after: string },
+    { app, ref, after: sha, pusher: by }: PushedUpdate & { after: string },
     wanted: readonly EnvironmentName[],
     say: (line: string) => void,
   ): Promise<PushAnswer> {
@@ -53,7 +56,9 @@ export function createPushes(ports: PushPorts): Pushes {
       const isLast = index === wanted.length - 1;
       const of = wanted.length === 1 && environment === 'production' ? '' : `${environment}: `;
       const until = isLast ? 'live' : 'proven';
-      const answer = await deploy({ app, environment, sha, by, until, leaving: leaving.signal }, (line) => say(`${of}${line}`));
+      const answer = await deploy({ app, environment, sha, ref, by, until, leaving: leaving.signal }, (line) =>
+        say(`${of}${line}`),
+      );
       const rest = wanted.slice(index + 1);
       if (answer.ok) continue;
       if (rest.length > 0) say(`nothing was done for ${rest.join(', ')}`);

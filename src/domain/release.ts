@@ -11,7 +11,17 @@ import type {
   StaticSpec,
   StrategySpec,
 } from './spec.ts';
-import type { AppName, BuildKey, EnvironmentName, Millis, ReleaseId, ServiceName, WallTime, WorkloadId } from './values.ts';
+import type {
+  AppName,
+  BuildKey,
+  EnvironmentName,
+  Millis,
+  ReleaseId,
+  RunId,
+  ServiceName,
+  WallTime,
+  WorkloadId,
+} from './values.ts';
 import type { DeploySchedule } from './windows.ts';
 
 /** Immutable build result of one service: a folder named by its build key. */
@@ -129,6 +139,8 @@ export interface Release {
   /** Tested elsewhere and taken over as it was. Undefined: made for this environment. */
   readonly promotedFrom?: PromotedFrom;
   readonly createdAt: WallTime;
+  /** The run of a pipeline that asked for it; undefined: nobody's. */
+  readonly run?: RunId;
 }
 
 /** Where a release comes from that was not built for its environment. */

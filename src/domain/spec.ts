@@ -1,5 +1,6 @@
 import type { BranchRule } from './branch-rules.ts';
 import type { EdgeSpec } from './edge.ts';
+import type { PipelineSpec } from './pipeline/spec.ts';
 import type { AppName, EnvironmentName, Millis, ServiceName } from './values.ts';
 import type { DeploySchedule } from './windows.ts';
 
@@ -14,6 +15,8 @@ export interface AppSpec {
   readonly accessories?: Readonly<Record<string, AccessorySpec>>;
   readonly smoke: readonly SmokeCheck[];
   readonly strategy: StrategySpec;
+  /** Undefined: the steps follow from the services. */
+  readonly pipeline?: PipelineSpec;
   readonly environments: Readonly<Record<string, EnvironmentSpec>>;
 }
 

@@ -25,6 +25,8 @@ export type WorkloadId = Branded<string, 'WorkloadId'>;
 /** `<workload>.<n>`: one running copy. */
 export type InstanceId = Branded<string, 'InstanceId'>;
 export type RolloutId = Branded<string, 'RolloutId'>;
+/** One run of a pipeline. Sorts by creation. */
+export type RunId = Branded<string, 'RunId'>;
 /** Hex SHA-256 over everything that goes into a build; names the artifact. */
 export type BuildKey = Branded<string, 'BuildKey'>;
 /** Grows with each control plane that takes the lease; data plane and runtime refuse older ones. */

@@ -64,9 +64,9 @@ export function createFreezer({ source, builder, loadSpec, versions, secrets, im
 }
 
 /** The commit as seen from the app's folder. */
-function readerOf(
+export function readerOf(
   source: Pick<Source, 'readFile' | 'list'>,
-  request: FreezeRequest,
+  request: Pick<FreezeRequest, 'app' | 'sha' | 'folder' | 'folderName'>,
 ): CommitReader & { readonly folderName: string } {
   const { app, sha, folder } = request;
   const inside = (path: string): string => posix.join(folder, path);

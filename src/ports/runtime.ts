@@ -80,6 +80,8 @@ export interface InstanceExit {
 }
 
 export interface LogOptions {
+  /** Output of this one-off command instead of the instances'. */
+  readonly run?: string;
   /** Newest lines to begin with. Default 100. */
   readonly tail?: number;
   readonly follow?: AbortSignal;
@@ -98,6 +100,8 @@ export interface OneOff {
   readonly timeout: Millis;
   readonly epoch: Epoch;
   readonly signal?: AbortSignal;
+  /** Behind everything that serves, as with builds. Undefined: like an instance. */
+  readonly lowPriority?: true;
 }
 
 export type OneOffState =

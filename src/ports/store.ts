@@ -1,6 +1,7 @@
 import type { EnvironmentState } from '../domain/environment-state.ts';
 import type { Delivery, Hook } from '../domain/forge/delivery.ts';
 import type { Release, Workload } from '../domain/release.ts';
+import type { Run } from '../domain/pipeline/run.ts';
 import type { Rollout } from '../domain/rollout/state.ts';
 import type {
   AppName,
@@ -10,6 +11,7 @@ import type {
   Instant,
   ReleaseId,
   RolloutId,
+  RunId,
   WallTime,
   WorkloadId,
 } from '../domain/values.ts';
@@ -50,6 +52,9 @@ export interface StoreReads {
   rollout(id: RolloutId): Promise<Rollout | null>;
   /** Newest first; all environments without a key. */
   rollouts(filter: { readonly environment?: EnvironmentKey; readonly active?: boolean }, page: Page): Promise<readonly Rollout[]>;
+  run(id: RunId): Promise<Run | null>;
+  /** Newest first; of all apps without one. */
+  runs(filter: { readonly app?: AppName; readonly active?: boolean }, page: Page): Promise<readonly Run[]>;
   /** Ascending by sequence, from `after` on (exclusive). */
   events(filter: EventFilter): Promise<readonly StoredEvent[]>;
   /** By app. */
@@ -86,6 +91,7 @@ export interface Change {
   readonly environments?: readonly EnvironmentState[];
   readonly releases?: readonly Release[];
   readonly rollouts?: readonly Rollout[];
+  readonly runs?: readonly Run[];
   readonly events?: readonly NewEvent[];
   /** One per app; the newer replaces the older. */
   readonly hooks?: readonly Hook[];

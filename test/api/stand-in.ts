@@ -11,7 +11,7 @@ import type { Accepted, Commands } from '../../src/control-plane/commands.ts';
 import { type EnvironmentState, newEnvironment } from '../../src/domain/environment-state.ts';
 import type { Release } from '../../src/domain/release.ts';
 import type { Rollout } from '../../src/domain/rollout/state.ts';
-import { instant, type RolloutId, type WallTime, type WorkloadId } from '../../src/domain/values.ts';
+import { instant, type RolloutId, type RunId, type WallTime, type WorkloadId } from '../../src/domain/values.ts';
 import type { InstanceObservation, LogLine } from '../../src/ports/runtime.ts';
 import type { NewEvent, Store } from '../../src/ports/store.ts';
 import { idOf, newYear, production, release, rollout, shop, shopProduction } from './facts.ts';
@@ -131,6 +131,14 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       record('traffic', request);
       await options.commands?.traffic?.(request);
     },
+    async startRun(request) {
+      record('startRun', request);
+      return options.commands?.startRun?.(request) ?? { run: 'n1' as RunId };
+    },
+    async cancelRun(request) {
+      record('cancelRun', request);
+      await options.commands?.cancelRun?.(request);
+    },
     async accessory(request) {
       record('accessory', request);
       await options.commands?.accessory?.(request);
@@ -193,6 +201,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
         lineListeners.add(listener);
         return () => lineListeners.delete(listener);
       },
+      stepLogs: { read: async (_of, { after }) => ({ lines: [], next: after }) },
       shutdown: (request) => void shutdowns.push(request),
       token,
       socketPath: home.apiSocket,

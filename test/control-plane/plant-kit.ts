@@ -1,8 +1,10 @@
 import { expect } from 'vitest';
 import { memoryHome, openMemoryStore } from '../../src/adapters/store/memory/store.ts';
-import type { Accepted, RollbackRequest } from '../../src/control-plane/commands.ts';
+import type { Accepted, RollbackRequest, StartRun } from '../../src/control-plane/commands.ts';
 import { type ControlPlane, startControlPlane } from '../../src/control-plane/control-plane.ts';
 import { activePhase } from '../../src/domain/desired.ts';
+import { isRunOver, type Run } from '../../src/domain/pipeline/run.ts';
+import type { StepSpec } from '../../src/domain/pipeline/spec.ts';
 import type { Release } from '../../src/domain/release.ts';
 import { isTerminal, type Rollout } from '../../src/domain/rollout/state.ts';
 import type { AppName, EnvironmentName, ReleaseId, RolloutId } from '../../src/domain/values.ts';
@@ -11,6 +13,7 @@ import { type ServiceSketch, type Sketch, sketchRelease } from '../domain/rollou
 import { RecordingDataPlane } from './kit/data-plane.ts';
 import { Violations } from './kit/fence.ts';
 import { Life, mortal } from './kit/life.ts';
+import { drawnPlanner, memoryLogs } from './kit/pipelines.ts';
 import { MachineRuntime } from './kit/runtime.ts';
 import { type Answers, Drawings, lookingProber, Workshop } from './kit/surroundings.ts';
 import { clockOf, countedIds, ManualTime } from './kit/time.ts';
@@ -48,6 +51,9 @@ export class Installation {
   readonly faults: unknown[] = [];
   replaced = 0;
   memoryMb: number | null = null;
+  /** What the pipelines of all commits consist of besides builds. */
+  steps: readonly StepSpec[] = [];
+  readonly logs = memoryLogs();
   life = new Life();
   /** How the next control planes are interfered with. */
   interfere: Life['interfere'] = () => undefined;
@@ -78,6 +84,11 @@ export class Installation {
       source: this.drawings.source(),
       builder: mortal('builder', this.workshop.port(), life),
       freezer: this.drawings.freezer(),
+      planner: drawnPlanner(
+        (sha) => this.release(sha),
+        () => this.steps,
+      ),
+      stepLogs: this.logs,
       prober,
       clock,
       ids: this.#ids,
@@ -209,6 +220,36 @@ export class Installation {
 
   async steer(verb: 'promote' | 'abort' | 'pause' | 'resume', rollout: string): Promise<void> {
     await this.during(this.plane.commands.steer({ target: { rollout: rollout as RolloutId }, verb }));
+  }
+
+  /** A run as it is on record. */
+  run(id: string): Run {
+    const run = this.home.tables.runs.get(id);
+    if (!run) throw new Error(`Run ${id} is not on record.`);
+    return run;
+  }
+
+  async startRun(source: Source = {}, more: Partial<StartRun> = {}): Promise<string> {
+    const { environment, ...request } = this.request(this.commit(source), source.app);
+    const started = await this.during(
+      this.plane.commands.startRun({
+        ...request,
+        ref: 'refs/heads/main',
+        environments: [environment],
+        cause: { by: 'push', who: 'ada' },
+        ...more,
+      }),
+    );
+    if (!started) throw new Error('The control plane died meanwhile.');
+    return started.run;
+  }
+
+  async runEnds(id: string, phase: string, limit?: number): Promise<Run> {
+    await this.until(() => isRunOver(this.run(id).phase), limit);
+    const run = this.run(id);
+    expect(`${run.phase}: ${run.reason?.message ?? ''}`).toMatch(new RegExp(`^${phase}: `));
+    this.sound();
+    return run;
   }
 
   /** A rollout as it is on record. */

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { openMemoryStore } from '../../src/adapters/store/memory/store.ts';
+import { createPushCheck } from '../../src/control-plane/push-check.ts';
 import { createPushDeploy } from '../../src/control-plane/push-deploy.ts';
 import { createPushes, type PushPorts } from '../../src/control-plane/pushes.ts';
 import { SignalboxError } from '../../src/domain/errors.ts';
 import { type AppName, instant } from '../../src/domain/values.ts';
 import type { PushAnswer, Pushes } from '../../src/ports/pushes.ts';
 import { clockOf } from './kit/time.ts';
+import { step } from './kit/pipelines.ts';
 import { api, install, type Installation, mailer, web } from './plant-kit.ts';
 
 interface Push {
@@ -30,6 +32,7 @@ async function site(more: Partial<PushPorts> = {}) {
 }
 
 function pushesTo(box: Installation, more: Partial<PushPorts>): Pushes {
+  const means = { feed: box.plane.feed, store: openMemoryStore(box.home), clock: clockOf(box.time, box.life, instant(0)) };
   return createPushes({
     source: {
       defaultBranch: () => Promise.resolve(null),
@@ -39,10 +42,9 @@ function pushesTo(box: Installation, more: Partial<PushPorts>): Pushes {
     },
     environments: () => Promise.resolve({ production: {} }),
     deploy: createPushDeploy({
+      ...means,
       commands: { deploy: (request) => box.plane.commands.deploy(request) },
-      feed: box.plane.feed,
-      store: openMemoryStore(box.home),
-      clock: clockOf(box.time, box.life, instant(0)),
+      check: createPushCheck({ ...means, commands: { startRun: (request) => box.plane.commands.startRun(request) } }),
       httpPort: () => Promise.resolve(8080),
     }),
     onFault: (error) => box.faults.push(error),
@@ -58,7 +60,7 @@ describe('a push', () => {
     expect(answer).toEqual({ ok: true, deployed: true });
     expect(box.phase(box.active()[0]?.id ?? '')).toBe('baking');
     const text = lines.join('\n');
-    expect(text).toMatch(/building web, api[\s\S]*starting web, api[\s\S]*moving all traffic[\s\S]*v2 is live after/);
+    expect(text).toMatch(/build:api: passed[\s\S]*starting web, api[\s\S]*moving all traffic[\s\S]*v2 is live after/);
     expect(text).toMatch(/\(switch \d+ ms\); \d+ requests served, 0 dropped/);
     expect(text).toContain('watched for another 1m; it goes back by itself if it fails');
     box.sound();
@@ -69,8 +71,9 @@ describe('a push', () => {
     await box.live();
     box.workshop.failing.add('web');
     const { answer, lines } = await push(box.commit({ services: [web(2)] }));
-    expect(answer).toMatchObject({ ok: false, reason: expect.stringMatching(/^deploy failed: .*\[BUILD_FAILED\]$/) });
-    expect(lines.join('\n')).toContain('v2 failed before it had any traffic; v1 goes on serving');
+    expect(answer).toMatchObject({ ok: false, reason: expect.stringMatching(/\[BUILD_FAILED\]$/) });
+    expect(lines).toContain('  syntax error');
+    expect(lines.join('\n')).toContain('nothing was shipped');
     expect(lines.some((line) => line.startsWith('to do: '))).toBe(true);
     expect(box.arms()).toBe('v1:10000');
   });
@@ -104,13 +107,15 @@ describe('a push', () => {
   it('that a newer one overtakes is told so; ten at once leave the newest', async () => {
     const { box, begin } = await site();
     await box.live();
-    const ten = Array.from({ length: 10 }, () => begin(box.commit({})));
+    const commits = Array.from({ length: 10 }, () => box.commit({}));
+    const ten = commits.map((sha) => begin(sha));
     const answers = await box.during(Promise.all(ten.map(({ done }) => done)));
     expect(answers?.slice(0, -1)).toEqual(
-      Array.from({ length: 9 }, () => ({ ok: false, reason: 'superseded by a newer deploy' })),
+      Array.from({ length: 9 }, () => ({ ok: false, reason: expect.stringMatching(/^superseded by a newer (?:push|deploy)$/) })),
     );
     expect(answers?.at(-1)).toEqual({ ok: true, deployed: true });
-    expect(box.arms()).toBe('v11:10000');
+    expect(box.arms()).toBe('v2:10000');
+    expect([...box.home.tables.releases.values()].at(-1)?.sha).toBe(commits.at(-1));
     box.sound();
   });
 
@@ -182,6 +187,7 @@ describe('what a push is told besides', () => {
     const box = await install();
     const store = openMemoryStore(box.home);
     const deploy = createPushDeploy({
+      check: () => Promise.resolve({ ok: true }),
       commands: {
         deploy: ({ by }) => {
           asked.push(by);
@@ -218,6 +224,36 @@ describe('what a push is told besides', () => {
     expect(answer).toMatchObject({ ok: false, reason: expect.stringContaining('[INTERNAL]') });
     expect(lines.join('\n')).not.toContain('/secret/path');
     expect(box.faults).toHaveLength(1);
+  });
+});
+
+describe('a push of a commit whose checks are red', () => {
+  it('ships nothing: the release with traffic stays, and the pusher sees the last lines and where the rest is', async () => {
+    const { box, push } = await site();
+    await box.live();
+    box.steps = [step('npm test')];
+    box.runtime.commands.set('npm test', { exitCode: 1 });
+    const { answer, lines } = await push(box.commit({ services: [web(2), api(2)] }));
+    expect(answer).toEqual({ ok: false, reason: 'The step test failed (exit 1). [STEP_FAILED]' });
+    const text = lines.join('\n');
+    expect(text).toContain('test: failed');
+    expect(text).toContain('  $ npm test');
+    expect(text).toMatch(/nothing was shipped; the whole output: signalbox runs logs \w+/);
+    expect(box.active()).toEqual([]);
+    expect(box.arms()).toBe('v1:10000');
+  });
+
+  it('is checked again when it is pushed again, and not when the same commit has passed', async () => {
+    const { box, push } = await site();
+    box.steps = [step('npm test')];
+    box.runtime.commands.set('npm test', { exitCode: 1 });
+    const sha = box.commit({ services: [web(2)] });
+    expect((await push(sha)).answer).toMatchObject({ ok: false });
+    box.runtime.commands.set('npm test', { exitCode: 0 });
+    expect((await push(sha)).answer).toEqual({ ok: true, deployed: true });
+    const started = box.runtime.commandsStarted.length;
+    expect((await push(sha)).answer).toEqual({ ok: true, deployed: true });
+    expect(box.runtime.commandsStarted).toHaveLength(started);
   });
 });
 

@@ -244,7 +244,11 @@ export class MachineRuntime {
   }
 
   #begin(command: OneOff): Run {
-    const { takes = 200, exitCode = 0, lost = false } = this.commands.get(command.workload.id) ?? {};
+    const {
+      takes = 200,
+      exitCode = 0,
+      lost = false,
+    } = this.commands.get(command.workload.id) ?? this.commands.get(command.command) ?? {};
     const began = this.#time.now;
     let settle: (result: OneOffResult) => void = () => undefined;
     const run: Run = {

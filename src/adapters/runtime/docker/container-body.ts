@@ -11,9 +11,13 @@ export interface BodyRequest {
   readonly command?: string;
   /** The engine has an init program. */
   readonly init: boolean;
+  /** Gets what others leave of the processors. */
+  readonly lowPriority?: boolean;
 }
 
 const mebibyte = 1024 * 1024;
+/** Of 1024, which everything else has. */
+const lowShares = 128;
 /** Processes and threads of one container. */
 const mostPids = 512;
 /** Of output, and one older file of as much. */
@@ -59,6 +63,7 @@ export function containerBody(request: BodyRequest): Record<string, unknown> {
       LogConfig: { Type: 'json-file', Config: { 'max-size': logSize, 'max-file': '2' } },
       ...memory,
       ...(cpus === undefined ? {} : { NanoCpus: Math.round(cpus * 1e9) }),
+      ...(request.lowPriority === true ? { CpuShares: lowShares } : {}),
     },
   };
 }

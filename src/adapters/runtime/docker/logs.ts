@@ -25,6 +25,8 @@ const tailBytes = 1024 * 1024;
 const readMs = 15_000;
 /** How often instances are looked for that came meanwhile, and containers that were started again, ms. */
 const againMs = 300;
+/** How long the last lines of what has ended may take, ms. */
+const lastMs = 1000;
 
 /** The newest `tail` lines of one instance: of its container and, when those are not enough, of the ones before it. */
 export async function newestLines(
@@ -97,6 +99,33 @@ export async function* followLines(
       });
   }
   await looking;
+}
+
+/**
+ * Lines of a container from its beginning on, until it has ended; waits for one that is still to come as long as `until` is not over,
+ * and for its last lines a moment longer.
+ */
+export async function* outputOf(
+  engine: Engine,
+  of: { readonly container: string; readonly until: AbortSignal },
+): AsyncGenerator<string> {
+  const { container, until } = of;
+  const control = new AbortController();
+  const end = (): void => {
+    const late = setTimeout(() => control.abort(), lastMs);
+    late.unref();
+  };
+  if (until.aborted) end();
+  else until.addEventListener('abort', end, { once: true });
+  while (!control.signal.aborted) {
+    try {
+      for await (const { text } of output(engine, { container, signal: control.signal, query: { follow: true } })) yield text;
+      return;
+    } catch {
+      if (until.aborted) return;
+      await wait(againMs, undefined, { signal: until }).catch(() => {});
+    }
+  }
 }
 
 /** Lines of one container with their time, in the order in which the engine took them down. */

@@ -9,8 +9,17 @@ import { openRecords } from '../../../keeper/state.ts';
 import type { InstanceObservation, Runtime } from '../../../ports/runtime.ts';
 import { turns } from '../../../wire/turns.ts';
 import type { FetchImage } from './images.ts';
-import { followLines, formerInstances, type LogSource, newestLines } from './logs.ts';
-import { type DockerFolders, instanceId, logFolderOf, networkName, numberOfInstance, workloadOfInstance } from './names.ts';
+import { followLines, formerInstances, type LogSource, newestLines, outputOf } from './logs.ts';
+import {
+  type DockerFolders,
+  instanceId,
+  logFolderOf,
+  networkName,
+  numberOfInstance,
+  prefixOf,
+  runId,
+  workloadOfInstance,
+} from './names.ts';
 import { observationOf } from './observation.ts';
 import { openOneOffs } from './one-offs.ts';
 import type { ContainerState, InstanceSpec, WardenConfig } from './protocol.ts';
@@ -186,7 +195,13 @@ export function openDockerRuntime(options: DockerRuntimeOptions): DockerRuntime 
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    logs: async function* (workload, { tail = 100, follow }) {
+    logs: async function* (workload, { tail = 100, follow, run }) {
+      if (run !== undefined) {
+        const container = `${prefixOf(homeId)}${runId(run)}`;
+        for await (const text of outputOf(engine, { container, until: follow ?? AbortSignal.abort() }))
+          yield { instance: run as InstanceId, text };
+        return;
+      }
       const record = known.get(workload);
       if (!record) return;
       const folder = logFolderOf(folders.logs, record);

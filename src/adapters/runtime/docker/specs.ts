@@ -30,6 +30,7 @@ interface Own {
   readonly labels: Readonly<Record<string, string>>;
   readonly port: number | null;
   readonly command?: string;
+  readonly lowPriority?: boolean;
   readonly log: string;
 }
 
@@ -42,13 +43,13 @@ export function openSpecs({ engine, homeId, folders, links, fetchImage }: SpecsO
     const init = await hasInit(engine);
     const called = portsIn(Object.values(env), await links());
     const lasting = workload.persist.map((folder) => lastingOf({ workload, image, persist: folders.persist, folder }));
-    const specOf = ({ id, labels, port, command, log }: Own): ContainerSpec => ({
+    const specOf = ({ id, labels, port, command, log, lowPriority = false }: Own): ContainerSpec => ({
       id,
       name: `${prefixOf(homeId)}${id}`,
       network: networkName(homeId, workload),
       aliases: isAccessory(workload) && command === undefined ? [workload.service] : [],
       image: image.id,
-      body: containerBody({ workload, image, env, port, init, ...(command === undefined ? {} : { command }) }),
+      body: containerBody({ workload, image, env, port, init, lowPriority, ...(command === undefined ? {} : { command }) }),
       lasting,
       user: image.user,
       stopSignal: command === undefined ? (workload.stopSignal ?? image.stopSignal) : 'SIGTERM',
@@ -68,11 +69,11 @@ export function openSpecs({ engine, homeId, folders, links, fetchImage }: SpecsO
         return { ...spec, port, told: !isAccessory(workload) };
       };
     },
-    run: async ({ id, workload, command, env, timeout }) => {
+    run: async ({ id, workload, command, env, timeout, lowPriority = false }) => {
       const { specOf } = await prepare(workload, env);
       const run = runId(id);
       return {
-        ...specOf({ id: run, port: null, command, log: run, labels: labelsOf(homeId, workload, { run }) }),
+        ...specOf({ id: run, port: null, command, lowPriority, log: run, labels: labelsOf(homeId, workload, { run }) }),
         timeoutMs: timeout,
       };
     },

@@ -64,14 +64,17 @@ export async function* readLogs(folder: string, { tail, follow, matches }: Follo
     positions.set(file, startAt(end));
     for (const text of lastLines(file, tail === 0 ? 0 : each, end)) yield { name: basename(file, '.log'), text };
   }
-  while (follow && !follow.aborted) {
-    await wait(pollMs, undefined, { signal: follow }).catch(() => {});
+  // One more look after the signal, for what was written up to it.
+  for (let over = follow === undefined; !over && follow !== undefined; ) {
+    over = follow.aborted;
+    if (!over) await wait(pollMs, undefined, { signal: follow }).catch(() => {});
     for (const file of files()) {
       const position = positions.get(file) ?? startAt(0);
       positions.set(file, position);
       for (const text of grown(file, position)) yield { name: basename(file, '.log'), text };
     }
   }
+  for (const [file, { rest }] of positions) if (rest !== '') yield { name: basename(file, '.log'), text: rest };
 }
 
 interface Position {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { millis } from '../../../domain/values.ts';
 import type { RunState } from '../../../keeper/protocol.ts';
-import type { OneOff, OneOffResult, OneOffState } from '../../../ports/runtime.ts';
+import type { LogOptions, OneOff, OneOffResult, OneOffState } from '../../../ports/runtime.ts';
 import { logFolderOf, placeOf } from './folders.ts';
 import type { KeeperCalls, RuntimeKeeper } from './keeper-calls.ts';
-import { lastLines } from './logs.ts';
+import { lastLines, readLogs } from './logs.ts';
 import { type PrepareOptions, prepare } from './prepare.ts';
 import { shellArgv } from './shell.ts';
 
@@ -16,6 +17,8 @@ export interface OneOffs {
   /** Ends the running ones of a workload. */
   cancel(workload: string, graceMs: number, epoch: number): Promise<void>;
   forget(workload: string, epoch: number): Promise<void>;
+  /** Lines of one command's output; waits for it to begin as long as it is followed. */
+  lines(id: string, options: LogOptions): AsyncIterable<string>;
 }
 
 export interface OneOffsOptions extends PrepareOptions {
@@ -29,6 +32,8 @@ const logBytes = 10 * 1024 * 1024;
 const graceMs = 5000;
 /** The keeper's events may be missed while it is away; the list tells, ms. */
 const pollMs = 1000;
+/** How often is looked whether a command has begun whose output is wanted, ms. */
+const beginMs = 50;
 
 export function openOneOffs(options: OneOffsOptions): OneOffs {
   const { keeper, call, folders } = options;
@@ -57,7 +62,7 @@ export function openOneOffs(options: OneOffsOptions): OneOffs {
         logBytes,
         ...prepared.owner,
         limits: { ...(memoryMb === undefined ? {} : { memoryMb }), ...(cpus === undefined ? {} : { cpus }) },
-        nice: 0,
+        nice: command.lowPriority === true ? 10 : 0,
         labels: { workload: workload.id, scratch: placeOf(folders, workload, id).base, log: logFile },
       },
     });
@@ -106,6 +111,16 @@ export function openOneOffs(options: OneOffsOptions): OneOffs {
       const state = await stateOf(id);
       if (!state) return { state: 'unknown' };
       return state.state === 'running' ? { state: 'running' } : { state: 'ended', result: resultOf(state) };
+    },
+    lines: async function* (id, { tail = 100, follow }) {
+      let file = (await stateOf(id))?.labels['log'];
+      while (file === undefined && follow !== undefined && !follow.aborted) {
+        await wait(beginMs, undefined, { signal: follow }).catch(() => {});
+        file = (await stateOf(id).catch(() => undefined))?.labels['log'];
+      }
+      if (file === undefined) return;
+      const name = basename(file, '.log');
+      for await (const { text } of readLogs(dirname(file), { tail, follow, matches: (other) => other === name })) yield text;
     },
     cancel: async (workload, grace, epoch) => {
       const { runs } = await call('list', {});

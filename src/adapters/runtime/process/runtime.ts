@@ -239,7 +239,12 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    logs: async function* (workload, { tail = 100, follow }) {
+    logs: async function* (workload, { tail = 100, follow, run }) {
+      if (run !== undefined) {
+        const options = { tail, ...(follow === undefined ? {} : { follow }) };
+        for await (const text of oneOffs.lines(run, options)) yield { instance: run as InstanceId, text };
+        return;
+      }
       const record = records.get(workload);
       if (!record) return;
       const matches = (name: string): boolean => /^\d+$/.test(name);

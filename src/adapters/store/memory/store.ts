@@ -2,6 +2,7 @@ import type { EnvironmentState } from '../../../domain/environment-state.ts';
 import { SignalboxError } from '../../../domain/errors.ts';
 import { type Delivery, type Hook, isOver, rememberedFor, rememberedOfApp } from '../../../domain/forge/delivery.ts';
 import type { Release, Workload } from '../../../domain/release.ts';
+import { isRunOver, type Run } from '../../../domain/pipeline/run.ts';
 import { isTerminal, type Rollout } from '../../../domain/rollout/state.ts';
 import { type Epoch, type EnvironmentKey, environmentKey, instant, type ReleaseId } from '../../../domain/values.ts';
 import type {
@@ -30,6 +31,7 @@ interface Tables {
   readonly releases: ReadonlyMap<string, Release>;
   readonly workloads: ReadonlyMap<string, Workload>;
   readonly rollouts: ReadonlyMap<string, Rollout>;
+  readonly runs: ReadonlyMap<string, Run>;
   readonly events: readonly StoredEvent[];
   readonly hooks: ReadonlyMap<string, Hook>;
   readonly deliveries: ReadonlyMap<string, Delivery>;
@@ -46,6 +48,7 @@ export const memoryHome = (): MemoryHome => ({
     releases: new Map(),
     workloads: new Map(),
     rollouts: new Map(),
+    runs: new Map(),
     events: [],
     hooks: new Map(),
     deliveries: new Map(),
@@ -75,6 +78,8 @@ export function openMemoryStore(home: MemoryHome = memoryHome()): Store {
     workloads: async (ids) => copy([...new Set(ids)].flatMap((id) => at().tables.workloads.get(id) ?? [])),
     rollout: async (id) => copy(at().tables.rollouts.get(id) ?? null),
     rollouts: async (filter, page) => copy(rolloutPage(at().tables, filter, page)),
+    run: async (id) => copy(at().tables.runs.get(id) ?? null),
+    runs: async (filter, page) => copy(runPage(at().tables, filter, page)),
     events: async (filter) => copy(eventPage(at().tables.events, filter)),
     hooks: async () => copy([...at().tables.hooks.values()].sort(by((hook) => hook.app))),
     deliveries: async (filter, page) => copy(deliveryPage(at().tables, filter, page)),
@@ -122,6 +127,7 @@ function apply(home: MemoryHome, change: Omit<Change, 'epoch' | 'at'>, now: numb
   const releases = new Map(tables.releases);
   const workloads = new Map(tables.workloads);
   const rollouts = new Map(tables.rollouts);
+  const runs = new Map(tables.runs);
   const events = [...tables.events];
   let { sequence } = home;
   for (const app of change.apps ?? []) {
@@ -140,6 +146,7 @@ function apply(home: MemoryHome, change: Omit<Change, 'epoch' | 'at'>, now: numb
     for (const { workload } of release.services) workloads.set(workload.id, workload);
   }
   for (const rollout of change.rollouts ?? []) rollouts.set(rollout.id, rollout);
+  for (const run of change.runs ?? []) runs.set(run.id, run);
   for (const event of change.events ?? []) {
     sequence += 1;
     events.push({ ...event, sequence });
@@ -148,7 +155,7 @@ function apply(home: MemoryHome, change: Omit<Change, 'epoch' | 'at'>, now: numb
   for (const hook of change.hooks ?? []) hooks.set(hook.app, hook);
   for (const app of change.removedHooks ?? []) hooks.delete(app);
   const deliveries = withDeliveries(tables.deliveries, change.deliveries ?? [], now);
-  return { tables: { apps, environments, releases, workloads, rollouts, events, hooks, deliveries }, sequence };
+  return { tables: { apps, environments, releases, workloads, rollouts, runs, events, hooks, deliveries }, sequence };
 }
 
 function withDeliveries(stored: Tables['deliveries'], changed: readonly Delivery[], now: number): Tables['deliveries'] {
@@ -200,6 +207,16 @@ function rolloutPage(
     .filter((rollout) => filter.active === undefined || isTerminal(rollout.phase) !== filter.active)
     .filter((rollout) => page.before === undefined || rollout.id < page.before)
     .sort(by((rollout) => rollout.id))
+    .reverse()
+    .slice(0, checkedLimit(page.limit, 500));
+}
+
+function runPage(tables: Tables, filter: { readonly app?: string; readonly active?: boolean }, page: Page): readonly Run[] {
+  return [...tables.runs.values()]
+    .filter((run) => filter.app === undefined || run.app === filter.app)
+    .filter((run) => filter.active === undefined || isRunOver(run.phase) !== filter.active)
+    .filter((run) => page.before === undefined || run.id < page.before)
+    .sort(by((run) => run.id))
     .reverse()
     .slice(0, checkedLimit(page.limit, 500));
 }

@@ -20,6 +20,7 @@ export interface EncodedChange {
   readonly environments: readonly { readonly key: string; readonly revision: number; readonly document: string }[];
   readonly releases: readonly EncodedRelease[];
   readonly rollouts: readonly EncodedRollout[];
+  readonly runs: readonly { readonly id: string; readonly app: string; readonly active: boolean; readonly document: string }[];
   readonly events: readonly EncodedEvent[];
   readonly hooks: readonly { readonly app: string; readonly document: string }[];
   readonly removedHooks: readonly string[];

@@ -84,6 +84,12 @@ function apply(database: Database, change: EncodedChange): void {
       [id, environment, release, active ? 1 : 0, document],
     );
   }
+  for (const { id, app, active, document } of change.runs) {
+    database.run(
+      'INSERT INTO run VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET active = excluded.active, document = excluded.document',
+      [id, app, active ? 1 : 0, document],
+    );
+  }
   for (const { app, environment, rollout, document } of change.events) {
     database.run('INSERT INTO event (app, environment, rollout, document) VALUES (?, ?, ?, ?)', [
       app,

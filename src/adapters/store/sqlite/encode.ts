@@ -1,4 +1,5 @@
 import { isOver } from '../../../domain/forge/delivery.ts';
+import { isRunOver } from '../../../domain/pipeline/run.ts';
 import { isTerminal } from '../../../domain/rollout/state.ts';
 import { environmentKey } from '../../../domain/values.ts';
 import type { Change, NewEvent, StoredEvent } from '../../../ports/store.ts';
@@ -24,6 +25,12 @@ export function encodeChange(change: Change): EncodedChange {
       release: rollout.release,
       active: !isTerminal(rollout.phase),
       document: JSON.stringify(rollout),
+    })),
+    runs: (change.runs ?? []).map((run) => ({
+      id: run.id,
+      app: run.app,
+      active: !isRunOver(run.phase),
+      document: JSON.stringify(run),
     })),
     events: (change.events ?? []).map(encodeEvent),
     hooks: (change.hooks ?? []).map((hook) => ({ app: hook.app, document: JSON.stringify(hook) })),

@@ -46,6 +46,17 @@ export function rolloutPage(filter: { readonly environment?: EnvironmentKey; rea
   return parts.query('SELECT document FROM rollout', 'ORDER BY id DESC LIMIT ?', checkedLimit(page.limit, 500));
 }
 
+export const oneRun = (id: string): Query => ({ sql: 'SELECT document FROM run WHERE id = ?', parameters: [id] });
+
+/** @throws BAD_REQUEST. */
+export function runPage(filter: { readonly app?: string; readonly active?: boolean }, page: Page): Query {
+  const parts = new Conditions();
+  parts.add('app = ?', filter.app);
+  if (filter.active !== undefined) parts.addBare(`active = ${filter.active ? 1 : 0}`);
+  parts.add('id < ?', page.before);
+  return parts.query('SELECT document FROM run', 'ORDER BY id DESC LIMIT ?', checkedLimit(page.limit, 500));
+}
+
 /** Rows come newest first when `newest` is asked; the reader turns them round. @throws BAD_REQUEST. */
 export function eventPage(filter: EventFilter): Query {
   const parts = new Conditions();

@@ -48,6 +48,13 @@ export const migrations: readonly string[] = [
   CREATE INDEX delivery_digest ON delivery (app, digest, id) WHERE digest IS NOT NULL;
   CREATE INDEX delivery_open ON delivery (id) WHERE open = 1;
   `,
+  `
+  CREATE TABLE run (
+    id TEXT PRIMARY KEY, app TEXT NOT NULL, active INTEGER NOT NULL, document TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX run_app ON run (app, id);
+  CREATE INDEX run_active ON run (id) WHERE active = 1;
+  `,
 ];
 
 /** Marks the file as ours ("SgBx"), so that another program's database is never migrated. */

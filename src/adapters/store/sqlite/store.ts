@@ -1,6 +1,7 @@
 import type { EnvironmentState } from '../../../domain/environment-state.ts';
 import type { Delivery, Hook } from '../../../domain/forge/delivery.ts';
 import type { Release, Workload } from '../../../domain/release.ts';
+import type { Run } from '../../../domain/pipeline/run.ts';
 import type { Rollout } from '../../../domain/rollout/state.ts';
 import { type Epoch, instant, type ReleaseId } from '../../../domain/values.ts';
 import type { AppRecord, Store, StoreReads } from '../../../ports/store.ts';
@@ -17,9 +18,11 @@ import {
   oneEnvironment,
   oneRelease,
   oneRollout,
+  oneRun,
   oneWorkload,
   releasePage,
   rolloutPage,
+  runPage,
 } from './queries.ts';
 
 export interface SqliteStoreOptions {
@@ -106,6 +109,8 @@ function readsOver(read: (queries: readonly Query[]) => Promise<readonly Row[]>)
     workloads: async (ids) => (ids.length === 0 ? [] : many<Workload>(...[...new Set(ids)].map(oneWorkload))),
     rollout: (id) => one<Rollout>(oneRollout(id)),
     rollouts: async (filter, page) => many<Rollout>(rolloutPage(filter, page)),
+    run: (id) => one<Run>(oneRun(id)),
+    runs: async (filter, page) => many<Run>(runPage(filter, page)),
     async events(filter) {
       const events = (await read([eventPage(filter)])).map(decodeEvent);
       return filter.newest === true ? events.reverse() : events;
