@@ -72,7 +72,7 @@ describe('secrets in the API', () => {
 
   it('masks answers, problems and streams, and leaves names alone', async () => {
     at = await startStandIn({
-      api: { mask: createMasker(['hunter2-hunter2', 'shop']) },
+      api: { mask: createMasker(['hunter2-hunter2', 'shop', 'data.sqlite']) },
       commands: { secrets: commands({ set: refused, rotateKey: refused, remove: () => Promise.resolve({ removed: [3] }) }) },
       logs: async function* () {
         yield { instance: 'shop-production-web-1.1' as never, text: 'it is aHVudGVyMi1odW50ZXIy now' };
@@ -93,7 +93,10 @@ describe('secrets in the API', () => {
         folderName: 'shop',
       })
     ).text;
-    expect(JSON.parse(plan)).toMatchObject({ release: 'v2' });
+    expect(JSON.parse(plan)).toMatchObject({
+      release: 'v2',
+      notes: ['web writes to ***, which is not under persist'],
+    });
     const stream = (await call('GET', '/v1/apps/shop/environments/production/logs?tail=10')).text;
     expect(stream).toContain('it is *** now');
   });
