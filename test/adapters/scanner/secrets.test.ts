@@ -154,8 +154,9 @@ describe('the secret scan of a repository', () => {
 
   it('finds it on the border of the parts in which a large file is read, once and with its line', async () => {
     const line = `${'x'.repeat(99)}\n`;
-    const before = line.repeat(Math.ceil((4 * 1024 * 1024) / 100) - 1);
-    write('large.log', `${before}token ghp_${drawn(36)}\n${line.repeat(50_000)}`);
+    const before = line.repeat(Math.floor((4 * 1024 * 1024) / 100) - 1);
+    // The first part ends 24 characters into the token.
+    write('large.log', `${before}${'x'.repeat(80)} ghp_${drawn(36)}\n${line.repeat(50_000)}`);
     expect(await scan()).toMatchObject({
       verdict: 'findings',
       counts: { critical: 1 },
