@@ -37,7 +37,8 @@ describe('a Dockerfile for Node', () => {
     expect(text).toContain('\nEXPOSE 4100\n');
     expect(text).toContain('RUN mkdir -p /app /app/uploads && chown -R 1000:1000 /app\n');
     expect(text).toContain(`fetch('http://127.0.0.1:'+(process.env.PORT||4100)+'/up',{redirect:'manual'})`);
-    expect(text.trimEnd().endsWith('CMD ["node", "server.js"]')).toBe(true);
+    expect(text).toContain('\nCMD ["node", "server.js"]\n');
+    expect(text.trimEnd().endsWith('\nCOPY --from=build --chown=1000:1000 /app/ /app/')).toBe(true);
     expect(text).not.toMatch(/latest|curl|--mount/);
   });
 
@@ -93,12 +94,17 @@ describe('a Dockerfile for Node', () => {
     expect(lines.indexOf('ENV VITE_TITLE=shop')).toBe(lines.indexOf('COPY . .') + 1);
   });
 
-  it('says what only one service of a folder has after the layers that all share', async () => {
+  it('has its files last, so that a changed one makes nothing else anew; services of one folder share them', async () => {
     const manifest = packageJson({ scripts: { start: 'MODE=web node server.js' }, dependencies: { express: '5' } });
-    const lines = (await dockerfileOf({ ...app, 'package.json': manifest })).split('\n');
-    const copied = lines.indexOf('COPY --from=build --chown=1000:1000 /app/ /app/');
-    expect(lines.slice(copied + 1, copied + 3)).toEqual(['ENV PORT=4100 \\', '    MODE=web']);
-    expect(lines.slice(0, copied).join('\n')).not.toMatch(/4100|MODE/);
+    const copy = 'COPY --from=build --chown=1000:1000 /app/ /app/';
+    const alone = await dockerfileOf({ ...app, 'package.json': manifest });
+    expect(alone.split(copy)).toEqual([expect.stringMatching(/ENV PORT=4100 \\\n {4}MODE=web\n[\s\S]*CMD /), '\n']);
+    const two = `${app['signalbox.yaml']}\n  mailer: { run: node mailer.js }\n`;
+    const [before = '', after = ''] = (await dockerfileOf({ ...app, 'package.json': manifest, 'signalbox.yaml': two })).split(
+      copy,
+    );
+    expect(after).toMatch(/^\nENV PORT=4100 \\\n {4}MODE=web\n[\s\S]*CMD /);
+    expect(before.slice(before.indexOf('FROM ${BASE}'))).not.toMatch(/4100|MODE|CMD/);
   });
 
   describe('with packages that Yarn leaves packed', () => {
