@@ -6,7 +6,7 @@ import { plainText } from '../domain/plain-text.ts';
 import { millis, type RunId } from '../domain/values.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { StoreReads } from '../ports/store.ts';
-import type { Commands, Feed } from './commands.ts';
+import type { Commands, Feed, StartRun } from './commands.ts';
 import type { EnvironmentAnswer, EnvironmentPush } from './push-deploy.ts';
 
 /** Runs the pipeline of what was pushed; nothing is shipped before it has passed. */
@@ -64,6 +64,23 @@ export function createPushCheck({ commands, feed, store, clock }: PushCheckPorts
     return { ok: false, reason: 'the control plane is being restarted; push again' };
   }
 
+  /** In the order of the pushes, however long each takes to be planned: the newest is the one that stays. */
+  const lastStarted = new Map<string, Promise<unknown>>();
+  async function start(request: StartRun): Promise<RunId> {
+    const key = `${request.app} ${request.ref ?? ''}`;
+    const before = lastStarted.get(key);
+    const mine = (async () => {
+      await before?.catch(() => undefined);
+      return (await commands.startRun(request)).run;
+    })();
+    lastStarted.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (lastStarted.get(key) === mine) lastStarted.delete(key);
+    }
+  }
+
   return async (push, say) => {
     const known = await passedBefore(push);
     if (known !== undefined) {
@@ -81,7 +98,7 @@ export function createPushCheck({ commands, feed, store, clock }: PushCheckPorts
       else if (line.run === ours) output(line);
     });
     try {
-      const { run } = await commands.startRun({ ...request, cause: { by: 'push', who: plainText(by, 100) } });
+      const run = await start({ ...request, cause: { by: 'push', who: plainText(by, 100) } });
       ours = run;
       for (const line of early.splice(0)) if (line.run === run) output(line);
       return await follow(run, push.leaving, say);

@@ -75,6 +75,13 @@ describe('git push', () => {
     expect(next.said).toContain(`${first.slice(0, 7)}..${second.slice(0, 7)}  main -> main`);
 
     await app.change({ 'server.js': 'console.log("it is broken: \\u001b[31mred"); process.exit(1);\n' });
+    const red = await pushIt('main');
+    expect(red.code, red.said).toBe(1);
+    expect(red.said).toMatch(/! \[remote rejected\] main -> main \(The step test failed \(exit 1\)\. \[STEP_FAILED\]\)/);
+    expect(red.said).toContain('nothing was shipped');
+
+    const settings = await readFile(join(app.folder, 'signalbox.yaml'), 'utf8');
+    await app.change({ 'signalbox.yaml': `${settings}\npipeline: { steps: {} }\n` });
     const broken = await pushIt('main');
     expect(losses(await visits.stop())).toEqual(noLosses);
     expect(broken.code, broken.said).toBe(1);
@@ -166,7 +173,7 @@ describe('git push', () => {
       results.map(({ code }) => code),
       results.map(({ said }) => said).join('\n---\n'),
     ).toEqual([1, 1, 1, 0]);
-    for (const { said } of results.slice(0, -1)) expect(said).toContain('(superseded by a newer deploy)');
+    for (const { said } of results.slice(0, -1)) expect(said).toMatch(/\(superseded by a newer (?:push|deploy)\)/);
     expect(await repository('many', 'rev-parse', 'refs/heads/main')).toBe(live);
     const releases = await site.installation.releases('many');
     expect(releases.find(({ state }) => state === 'live')?.sha).toBe(live);
