@@ -52,6 +52,15 @@ function readKey(file: string): Buffer | null {
   return key;
 }
 
+function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function makeKey(file: string): Buffer {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
@@ -64,6 +73,8 @@ function makeKey(file: string): Buffer {
   }
   try {
     linkSync(draft, file);
+    // On disk before anything that only it opens.
+    syncFolder(dirname(file));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
   } finally {

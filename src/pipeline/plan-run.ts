@@ -26,9 +26,12 @@ export function createRunPlanner({ source, freezer, loadSpec, detectSteps }: Run
       const reader = readerOf(source, request);
       const { spec } = await loadSpec(reader);
       const declared = spec.pipeline?.steps ?? (await detectSteps(reader, spec));
+      // Paths of a frozen build are those of the repository, not of the app's folder.
+      const read: CommitReader['read'] = (path) => source.readFile(request.app, request.sha, path);
+      const commands = await Promise.all(declared.map((step) => commandStep(step, { services: frozen.services, read })));
       return {
         subject: frozen.subject,
-        steps: [...buildSteps(frozen.services), ...declared.map((step) => commandStep(step, frozen.services))],
+        steps: [...buildSteps(frozen.services), ...commands],
         timeout: spec.pipeline?.timeout ?? presetTimeout,
       };
     },
@@ -52,25 +55,37 @@ function buildSteps(services: readonly ReleasedService[]): readonly Planned[] {
 /** A colon cannot be in the name of a declared step. */
 const buildName = (service: string): string => `build:${service}`;
 
-function commandStep(spec: StepSpec, services: readonly ReleasedService[]): Planned {
-  const own = services.find(({ service }) => service === spec.service);
+async function commandStep(
+  spec: StepSpec,
+  of: { services: readonly ReleasedService[]; read: CommitReader['read'] },
+): Promise<Planned> {
+  const own = of.services.find(({ service }) => service === spec.service);
   if (own === undefined)
     throw new SignalboxError('CONFIG_INVALID', `The step ${spec.name} is for ${spec.service}, which is no service.`);
-  const owner = services.find(({ build }) => build.key === own.build.key) ?? own;
+  const owner = of.services.find(({ build }) => build.key === own.build.key) ?? own;
   return {
     name: spec.name,
     needs: [buildName(owner.service), ...spec.needs],
-    work: { type: 'command', spec, recipe: withTools(own.build) },
+    work: { type: 'command', spec, recipe: await withTools(own.build, of.read) },
   };
 }
 
 /**
- * What a command runs in: the artifact itself. Of an image made for the stack it is the stage that builds, as the last one has neither
- * the sources nor what only tests need; both share their layers.
+ * What a command runs in: the artifact itself. Of an image it is the stage called `test`, else of a Dockerfile made for the stack the one
+ * that builds, as the last one has neither the sources nor what only tests need; they share their layers.
  */
-function withTools(build: BuildRecipe): BuildRecipe {
-  const image = build.image;
-  if (image === undefined || !('text' in image.dockerfile) || !/^FROM \S+ AS build$/m.test(image.dockerfile.text)) return build;
-  const recipe = { ...image, target: 'build' };
+async function withTools(build: BuildRecipe, read: CommitReader['read']): Promise<BuildRecipe> {
+  const { image } = build;
+  if (image === undefined) return build;
+  const text = 'text' in image.dockerfile ? image.dockerfile.text : await read(image.dockerfile.path);
+  const target = stageFor(text ?? '', 'text' in image.dockerfile);
+  if (target === null || target === image.target) return build;
+  const recipe = { ...image, target };
   return { ...build, key: imageKey({ recipe, trees: { of: build.key }, env: build.env }), image: recipe };
+}
+
+function stageFor(dockerfile: string, ours: boolean): string | null {
+  const has = (stage: string): boolean => new RegExp(`^FROM\\s+\\S+\\s+AS\\s+${stage}\\s*$`, 'im').test(dockerfile);
+  if (has('test')) return 'test';
+  return (ours || /^# signalbox:generated /m.test(dockerfile)) && has('build') ? 'build' : null;
 }

@@ -116,10 +116,12 @@ describe('steering', () => {
     const back = await run('rollback', '--to', 'v1', '--force', '--app', 'shop', '--json');
     expect(back.code).toBe(0);
     expect(onlyJson(back)).toMatchObject({ rolloutId: 'b1', release: 'v1', phase: 'succeeded' });
+    // Who asks, for locks.
+    const by: unknown = expect.stringMatching(/^.+ on .+$/);
     expect(at.calls.map(([name, request]) => [name, request])).toEqual([
-      ['steer', { target: { app: 'shop', environment: 'production' }, verb: 'pause' }],
-      ['steer', { target: { rollout: 'r7' }, verb: 'abort' }],
-      ['traffic', { app: 'shop', environment: 'production', kind: 'stop', message: 'Back at noon' }],
+      ['steer', { by, target: { app: 'shop', environment: 'production' }, verb: 'pause' }],
+      ['steer', { by, target: { rollout: 'r7' }, verb: 'abort' }],
+      ['traffic', { by, app: 'shop', environment: 'production', kind: 'stop', message: 'Back at noon' }],
       ['rollback', { app: 'shop', environment: 'production', force: true, to: 1 }],
     ]);
   });
