@@ -56,6 +56,9 @@ interface WorkloadRecord {
   readonly environment: string;
 }
 
+/** A firewall that another program changes at the same moment, as a second engine does when it starts: no fault of any release. */
+const isEnginesOwn = (why: string): boolean => /failed to setup ip tables|iptables failed/i.test(why);
+
 const wardenId = 'signalbox-warden';
 const wardenBackoff = { minMs: 100, maxMs: 2000, stableMs: 5000 };
 const wardenLogBytes = 10 * 1024 * 1024;
@@ -147,7 +150,8 @@ export function openDockerRuntime(options: DockerRuntimeOptions): DockerRuntime 
         const state = await warden.call('start', { epoch, spec });
         if (state.state !== 'backing-off' || state.lastExit?.reason !== 'start-failed') return;
         const why = state.lastExit.message ?? 'no reason was given';
-        throw new SignalboxError('START_FAILED', `${workload.app}/${workload.service} could not be started: ${why}`);
+        const code = isEnginesOwn(why) ? 'ENGINE_UNAVAILABLE' : 'START_FAILED';
+        throw new SignalboxError(code, `${workload.app}/${workload.service} could not be started: ${why}`);
       }),
     );
     const failed = started.find((result) => result.status === 'rejected');
