@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import type { CancelRunBody, RunBody, RunReasonBody, StartedRunBody, StartRunBody, StepLogBody } from './contract.ts';
+import { appName, folder, sha } from './schemas.ts';
 
 const time = z.iso.datetime();
-const name = z
-  .string()
-  .regex(/^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/, { error: '1 to 40 lower-case letters, digits and inner dashes, a letter first' });
 const who = z
   .string({ error: 'a name of at most 100 characters' })
   .max(100, { error: 'a name of at most 100 characters' })
@@ -13,21 +11,16 @@ const ref = 'a full name such as refs/heads/main';
 
 export const startRunBody: z.ZodType<StartRunBody> = z
   .strictObject({
-    sha: z.string({ error: 'a full git SHA' }).regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, { error: 'a full git SHA' }),
+    sha,
     ref: z
       .string({ error: ref })
       .max(255, { error: ref })
       .regex(/^refs\/(?:heads|tags)\/(?!.*(?:\.\.|@\{|\/\/|\.lock(?:\/|$)|\/\.|\/$))[^\s\p{Cc}~^:?*[\\]+$/u, { error: ref })
       .exactOptional(),
     dirty: z.boolean({ error: 'true or false' }),
-    folder: z
-      .string({ error: 'a folder inside the repository, "." for its root' })
-      .max(1024)
-      .refine((path) => path === '.' || !/^\/|(?:^|\/)(?:\.{1,2}|)(?:\/|$)|[\\\0]/.test(path), {
-        error: 'a folder inside the repository, "." for its root',
-      }),
+    folder,
     folderName: z.string({ error: 'a name' }).min(1).max(255),
-    environments: z.array(name, { error: 'a list of environments' }).max(20, { error: 'at most 20 environments' }),
+    environments: z.array(appName, { error: 'a list of environments' }).max(20, { error: 'at most 20 environments' }),
     retryOf: z
       .string({ error: 'the id of a run' })
       .regex(/^[a-z0-9][a-z0-9-]{0,99}$/, { error: 'the id of a run' })

@@ -31,23 +31,26 @@ import { declaredBody, forceWindow, lockBody, promotedFromBody } from './schema-
 const count = z.int().nonnegative();
 const time = z.iso.datetime();
 const strategy = z.enum(['blue-green', 'rolling', 'canary'], { error: 'one of blue-green, rolling, canary' });
-const sha = z.string({ error: 'a full git SHA' }).regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, { error: 'a full git SHA' });
+export const sha = z.string({ error: 'a full git SHA' }).regex(/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/, { error: 'a full git SHA' });
 const message = z.string({ error: 'text of at most 500 characters' }).max(500, { error: 'text of at most 500 characters' });
 
 export const appName = z
   .string()
   .regex(/^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/, { error: '1 to 40 lower-case letters, digits and inner dashes, a letter first' });
 
+/** Of the app inside its repository. */
+export const folder = z
+  .string({ error: 'a folder inside the repository, "." for its root' })
+  .max(1024)
+  .refine((path) => path === '.' || !/^\/|(?:^|\/)(?:\.{1,2}|)(?:\/|$)|[\\\0]/.test(path), {
+    error: 'a folder inside the repository, "." for its root',
+  });
+
 export const deployBody: z.ZodType<DeployBody> = z
   .strictObject({
     sha,
     dirty: z.boolean({ error: 'true or false' }),
-    folder: z
-      .string({ error: 'a folder inside the repository, "." for its root' })
-      .max(1024)
-      .refine((path) => path === '.' || !/^\/|(?:^|\/)(?:\.{1,2}|)(?:\/|$)|[\\\0]/.test(path), {
-        error: 'a folder inside the repository, "." for its root',
-      }),
+    folder,
     folderName: z.string({ error: 'a name' }).min(1).max(255),
     strategy: strategy.exactOptional(),
     forceWindow: forceWindow.exactOptional(),

@@ -201,7 +201,15 @@ export async function startControlPlane(ports: ControlPlanePorts): Promise<Contr
     isSteady: (rollout) => sight.isSteady(rollout),
     onFault,
   });
-  const housekeeping = createHousekeeping({ plant, store, builder: ports.builder, clock, retention: ports.retention, onFault });
+  const housekeeping = createHousekeeping({
+    plant,
+    store,
+    builder: ports.builder,
+    stepLogs: ports.stepLogs,
+    clock,
+    retention: ports.retention,
+    onFault,
+  });
   const acceptance = createAcceptance({ plant, controller, monitor, addresses, accessories, clock, ids: ports.ids });
 
   /** Results that may end a rollout come with the newest counts. */

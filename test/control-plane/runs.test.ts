@@ -158,6 +158,26 @@ describe('a run', () => {
   });
 });
 
+describe('what runs leave', () => {
+  it('is tidied up beyond the newest hundred, and not while a run still needs what it has built', async () => {
+    const box = await install();
+    box.steps = [step('npm test')];
+    const first = await box.startRun({}, { environments: [] });
+    await box.runEnds(first, 'succeeded');
+    for (let n = 0; n < 100; n += 1)
+      await box.runEnds(await box.startRun({}, { ref: `refs/heads/b${n}`, environments: [] }), 'succeeded');
+    box.runtime.commands.set('npm test', { takes: 50_000 });
+    const last = await box.startRun({}, { environments: [] });
+    await box.time.pass(40_000);
+    expect(box.run(last).phase).toBe('running');
+    expect([...box.logs.texts.keys()]).toContain(`${first}/test`);
+    await box.runEnds(last, 'succeeded');
+    await box.time.pass(40_000);
+    expect([...box.logs.texts.keys()]).not.toContain(`${first}/test`);
+    expect([...box.logs.texts.keys()]).toContain(`${last}/test`);
+  });
+});
+
 describe('a run whose control plane is killed', () => {
   const play = async (
     at: (call: PortCall, box: Installation) => void,

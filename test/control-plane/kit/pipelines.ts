@@ -1,6 +1,6 @@
 import type { StepSpec } from '../../../src/domain/pipeline/spec.ts';
 import type { Release } from '../../../src/domain/release.ts';
-import { millis } from '../../../src/domain/values.ts';
+import { millis, type RunId } from '../../../src/domain/values.ts';
 import type { RunPlanner, StepLogs } from '../../../src/ports/pipeline.ts';
 
 /** A declared step of the only service: a command of the machine by its text. */
@@ -65,6 +65,8 @@ export function memoryLogs(): StepLogs & { readonly texts: Map<string, string[]>
       const lines = all.map((text, index) => ({ number: index + 1, text })).slice(after, after + limit);
       return { lines, next: lines.at(-1)?.number ?? after };
     },
-    prune: async () => undefined,
+    prune: async (_app, keep) => {
+      for (const key of texts.keys()) if (!keep.has(key.split('/')[0] as RunId)) texts.delete(key);
+    },
   };
 }
